@@ -1,0 +1,2 @@
+render:
+	rm -rf build && /opt/lab/bin/cookiecutter . --no-input -o build --default-config

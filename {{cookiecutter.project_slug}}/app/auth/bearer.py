@@ -1,0 +1,147 @@
+"""The dependency of a protected route: from the `Authorization` header to a `Principal`.
+
+    async def read(principal: Annotated[Principal, Security(bearer, scopes=["read:widgets"])])
+
+It is one dependency, not a chain of them: each further one would cost every request its share.
+"""
+
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+
+from app.auth.claims import Claims, TokenVerifier
+from app.auth.errors import (
+    AuthError,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    NotAuthenticated,
+    ProviderUnavailable,
+    WrongCaller,
+)
+from app.auth.policy import Policy
+from app.auth.principal import Principal
+
+logger = logging.getLogger("app.auth")
+
+MAX_TOKEN_LENGTH = 8192
+"""Bytes. The largest tokens of the platform have about half of that."""
+
+# The scheme in any case, and nothing else that a scheme's name could go on with
+_SCHEME = re.compile(rb"bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
+_B64TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """What turns a token into a principal. One for the life of the service."""
+
+    verifier: TokenVerifier
+    policy: Policy
+    clock: Callable[[], float] = time.time
+    """Seconds since 1970."""
+
+
+class Bearer(SecurityBase):
+    """A security dependency for bearer tokens (RFC 6750), documented in OpenAPI with its scopes.
+
+    `machine` restricts the callers: `False` to users, `True` to machines, `None` not at all.
+    Raises `AuthError`, which becomes the response of the request.
+    """
+
+    def __init__(self, *, machine: bool | None = None) -> None:
+        self.model = HTTPBearer()
+        self.scheme_name = "bearer"
+        self.machine = machine
+
+    async def __call__(self, request: Request, security_scopes: SecurityScopes) -> Principal:
+        authenticator: Authenticator = request.app.state.authenticator
+        token: str | None = None
+        try:
+            token = bearer_token(request.scope)
+            claims = await self.verification(authenticator, token)
+            principal = authenticator.policy.admit(claims, authenticator.clock())
+            check_caller(principal, self.machine)
+            check_scopes(principal, security_scopes.scopes)
+        except AuthError as refusal:
+            log_refusal(refusal, token)
+            raise
+        return principal
+
+    def verification(self, authenticator: Authenticator, token: str) -> Awaitable[Claims]:
+        """Return the pending answer about `token`."""
+        return authenticator.verifier.verify(token)
+
+
+bearer = Bearer()
+user_bearer = Bearer(machine=False)
+machine_bearer = Bearer(machine=True)
+
+
+def bearer_token(scope: Mapping[str, Any]) -> str:
+    """Return the token of an ASGI `scope`, from its one `Authorization` header and nowhere else.
+
+    Raises `NotAuthenticated`, `InvalidRequest` or `InvalidToken` (RFC 6750, sections 2.1 and 3.1).
+    """
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not values:
+        raise NotAuthenticated("no_header")
+    if len(values) > 1:
+        raise InvalidRequest("two_headers")
+    credentials: bytes = values[0]
+    scheme = _SCHEME.match(credentials)
+    if scheme is None:
+        raise NotAuthenticated("other_scheme")
+    token = credentials[scheme.end() :].strip(b" ")
+    if not token:
+        raise NotAuthenticated("no_token")
+    if token_in_query(scope):
+        raise InvalidRequest("token_in_query")
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise InvalidToken("too_long")
+    if credentials[scheme.end()] != ord(" ") or not _B64TOKEN.fullmatch(token):
+        raise InvalidToken("malformed")
+    return token.decode("ascii")
+
+
+def token_in_query(scope: Mapping[str, Any]) -> bool:
+    """Tell whether a token was sent in the address, where every log and proxy would see it."""
+    query: bytes = scope.get("query_string", b"")
+    return bool(query) and any(
+        name == "access_token"
+        for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    )
+
+
+def check_caller(principal: Principal, machine: bool | None) -> None:
+    """Refuse a machine where a user is needed, and a user where a machine is."""
+    if machine is not None and principal.is_machine is not machine:
+        raise WrongCaller("Machine token required" if machine else "User token required")
+
+
+def check_scopes(principal: Principal, required: Sequence[str]) -> None:
+    """Refuse unless the token has every scope of the route, compared as text (RFC 6749, 3.3)."""
+    if not principal.scopes.issuperset(required):
+        raise InsufficientScope(required)
+
+
+def log_refusal(refusal: AuthError, token: str | None) -> None:
+    """Log why a request is refused. The token appears as the first digits of its hash."""
+    level = logging.WARNING if isinstance(refusal, ProviderUnavailable) else logging.INFO
+    logger.log(
+        level,
+        "request refused status=%d reason=%s token=%s",
+        refusal.status,
+        refusal.reason,
+        hashlib.sha256(token.encode()).hexdigest()[:12] if token else "-",
+    )

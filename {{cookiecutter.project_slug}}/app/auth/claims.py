@@ -1,0 +1,163 @@
+"""What the identity provider says about a token, as typed values.
+
+An answer is parsed once, here, and becomes a `Claims` that nothing can change. Whether the claims
+are good enough is decided elsewhere (`policy`); here a claim only has to be what its name promises.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+
+class MalformedClaims(ValueError):
+    """The answer is not what the protocol promises. The text names the claim, never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the provider vouches for. Times are in seconds since 1970; `None` means not said."""
+
+    subject: str | None = None
+    client_id: str | None = None
+    scopes: frozenset[str] = frozenset()
+    audience: frozenset[str] = frozenset()
+    issuer: str | None = None
+    expires_at: float | None = None
+    not_before: float | None = None
+    issued_at: float | None = None
+    token_use: str | None = None
+    token_type: str | None = None
+    bound: bool = False
+    """Whether the token is tied to a key (`cnf`, RFC 7800), so that bearing it proves nothing."""
+    extra: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """The remaining claims, read-only all the way down."""
+
+
+class TokenVerifier(Protocol):
+    """The seam between the service and the identity provider."""
+
+    async def verify(self, token: str) -> Claims:
+        """Return what the provider vouches for, or raise `AuthError`. Decides nothing else."""
+        ...
+
+    async def check(self) -> None:
+        """Raise `AuthError` unless tokens can be verified now: the service's readiness."""
+        ...
+
+
+def parse_object(raw: bytes) -> dict[str, object]:
+    """Parse a JSON object strictly: UTF-8, no name twice, no NaN, no text that is not Unicode.
+
+    Raises `MalformedClaims`, whatever the bytes are.
+    """
+    try:
+        text = raw.decode()
+        document: object = json.loads(
+            text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant
+        )
+        if "\\u" in text:  # an escape may spell half a surrogate pair, which no response can carry
+            json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        # `from None`: the exception of a parser quotes what it could not parse
+        raise MalformedClaims("the document is not JSON") from None
+    if not isinstance(document, dict):
+        raise MalformedClaims("the document is not an object")
+    return document
+
+
+def parse_claims(document: Mapping[str, object]) -> Claims:
+    """Make `Claims` of a parsed answer (names of RFC 7662, section 2.2, and RFC 9068).
+
+    Raises `MalformedClaims` when a claim has another JSON type than its definition says. `aud` and
+    the scopes may be null, as old servers wrote an empty list that way.
+    """
+    try:
+        extra = {name: _frozen(document[name]) for name in document.keys() - _KNOWN}
+    except RecursionError:
+        raise MalformedClaims("a claim is nested too deeply") from None
+    return Claims(
+        subject=_text(document, "sub"),
+        client_id=_text(document, "client_id"),
+        scopes=_scopes(document),
+        audience=_texts(document, "aud"),
+        issuer=_text(document, "iss"),
+        expires_at=_seconds(document, "exp"),
+        not_before=_seconds(document, "nbf"),
+        issued_at=_seconds(document, "iat"),
+        token_use=_text(document, "token_use"),
+        token_type=_text(document, "token_type"),
+        bound="cnf" in document,
+        extra=MappingProxyType(extra),
+    )
+
+
+_TEXTS = {"sub", "client_id", "iss", "token_use", "token_type", "scope", "scp", "aud"}
+_KNOWN = _TEXTS | {"active", "exp", "nbf", "iat", "cnf"}
+
+
+def _text(document: Mapping[str, object], name: str) -> str | None:
+    if name not in document:
+        return None
+    value = document[name]
+    if not isinstance(value, str):
+        raise MalformedClaims(name)
+    return value
+
+
+def _seconds(document: Mapping[str, object], name: str) -> float | None:
+    if name not in document:
+        return None
+    value = document[name]
+    # `bool` is an `int` to Python, not to JSON
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise MalformedClaims(name)
+    try:
+        seconds = float(value)
+    except OverflowError:
+        raise MalformedClaims(name) from None
+    if not math.isfinite(seconds):
+        raise MalformedClaims(name)
+    return seconds
+
+
+def _texts(document: Mapping[str, object], name: str) -> frozenset[str]:
+    value = document.get(name)
+    if value is None:
+        return frozenset()
+    if isinstance(value, str):
+        return frozenset((value,))
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return frozenset(value)
+    raise MalformedClaims(name)
+
+
+def _scopes(document: Mapping[str, object]) -> frozenset[str]:
+    """Return the scopes of `scp` (a list), else of `scope`, whose only separator is the space."""
+    name = "scope" if document.get("scp") is None else "scp"
+    value = document.get(name)
+    if isinstance(value, str):
+        return frozenset(value.split(" ")) - {""}
+    return _texts(document, name)
+
+
+def _frozen(value: object) -> object:
+    if isinstance(value, dict):
+        return MappingProxyType({name: _frozen(item) for name, item in value.items()})
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    return value
+
+
+def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    pairs = list(pairs)
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise MalformedClaims("a name stands twice")
+    return document
+
+
+def _refuse_constant(name: str) -> object:
+    raise MalformedClaims("NaN and Infinity are not JSON")

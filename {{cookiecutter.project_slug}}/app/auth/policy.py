@@ -1,0 +1,106 @@
+"""Which tokens this service accepts: one function a rule, all of them asked at every request.
+
+The rules compare claims with settings and the clock. They are cheap, so nothing remembers what
+they decided: a token that was good a second ago is judged again.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from app.auth.claims import Claims
+from app.auth.errors import InvalidToken
+from app.auth.principal import Principal
+
+ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a kind, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who a token must come from and be for. An empty set, or `None`, does not restrict."""
+
+    issuer: str | None
+    audience: frozenset[str]
+    client_ids: frozenset[str]
+    leeway: float
+    """Seconds that the clocks of the provider and of this service may differ."""
+
+    def admit(self, claims: Claims, now: float) -> Principal:
+        """Return who is calling, or raise `InvalidToken`. `now` in seconds since 1970."""
+        check_token_kind(claims)
+        check_not_bound(claims)
+        check_expiry(claims, now - self.leeway)
+        check_not_before(claims, now + self.leeway)
+        check_issued_at(claims, now + self.leeway)
+        check_issuer(claims, self.issuer)
+        check_audience(claims, self.audience)
+        check_client(claims, self.client_ids)
+        return Principal.of(claims, subject_of(claims))
+
+
+def check_token_kind(claims: Claims) -> None:
+    """Refuse what is active but no access token, as a refresh token is (attack list: I3).
+
+    `token_use` decides. Servers that do not send it must say `Bearer` in `token_type`.
+    """
+    if claims.token_use is not None:
+        if claims.token_use != ACCESS_TOKEN:
+            raise InvalidToken("token_use")
+    elif claims.token_type is None or claims.token_type.lower() != "bearer":
+        raise InvalidToken("token_type")
+
+
+def check_not_bound(claims: Claims) -> None:
+    """Refuse a token that is bound to a key: nothing here checks the binding (RFC 9449, 7.1)."""
+    if claims.bound:
+        raise InvalidToken("bound")
+
+
+def check_expiry(claims: Claims, now: float) -> None:
+    """Refuse a token on or after its expiry (RFC 7519, 4.1.4). `now` in seconds since 1970."""
+    # `<=`, not `<`: the token is dead on the second itself
+    if claims.expires_at is not None and claims.expires_at <= now:
+        raise InvalidToken("expired")
+
+
+def check_not_before(claims: Claims, now: float) -> None:
+    """Refuse a token before its time (RFC 7519, 4.1.5). `now` in seconds since 1970."""
+    if claims.not_before is not None and claims.not_before > now:
+        raise InvalidToken("not_before")
+
+
+def check_issued_at(claims: Claims, now: float) -> None:
+    """Refuse a token from the future: one of the clocks is wrong. `now` in seconds since 1970."""
+    if claims.issued_at is not None and claims.issued_at > now:
+        raise InvalidToken("issued_at")
+
+
+def check_issuer(claims: Claims, issuer: str | None) -> None:
+    """Refuse a token of another issuer, compared as text (RFC 8414, section 2).
+
+    An answer that names no issuer comes from the one that was asked.
+    """
+    if issuer is not None and claims.issuer is not None and claims.issuer != issuer:
+        raise InvalidToken("issuer")
+
+
+def check_audience(claims: Claims, audience: Set[str]) -> None:
+    """Refuse a token that is for somebody else (RFC 7519, 4.1.3)."""
+    if audience and audience.isdisjoint(claims.audience):
+        raise InvalidToken("audience")
+
+
+def check_client(claims: Claims, client_ids: Set[str]) -> None:
+    """Refuse a token that was issued to a client which is not on the list."""
+    if client_ids and claims.client_id not in client_ids:
+        raise InvalidToken("client")
+
+
+def subject_of(claims: Claims) -> str:
+    """Return whom the token stands for: `sub`, else the client itself (RFC 9068, section 2.2).
+
+    Several servers send no `sub` for a machine's token. A blank name is nobody's.
+    """
+    subject = claims.client_id if claims.subject is None else claims.subject
+    if subject is None or not subject.strip():
+        raise InvalidToken("subject")
+    return subject

@@ -1,0 +1,1 @@
+# {% include 'verifier/' ~ cookiecutter.validation_mode ~ '.py' %}

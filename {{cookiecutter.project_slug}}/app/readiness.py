@@ -1,0 +1,53 @@
+"""Whether the service can do its work: its answer to an orchestrator's readiness probe."""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from app.auth.errors import AuthError
+
+logger = logging.getLogger("app.readiness")
+
+BOUND = 1.0
+"""Seconds for all checks together: a probe has to answer before the prober gives up."""
+MEMORY = 3.0
+"""Seconds an outcome is remembered, so that probing cannot be used to load the provider."""
+
+
+class Readiness:
+    """Asks each of `checks` (name to function), which raises `AuthError` when it is not ready."""
+
+    def __init__(
+        self,
+        checks: Mapping[str, Callable[[], Awaitable[None]]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._checks = checks
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._missing: list[str] = []
+        self._until = float("-inf")
+
+    async def missing(self) -> list[str]:
+        """Return the names of the checks that fail. Empty means ready."""
+        async with self._asking:  # whoever comes meanwhile gets the outcome of this round
+            if self._clock() >= self._until:
+                outcomes = await asyncio.gather(*map(self._fails, self._checks))
+                self._missing = list(itertools.compress(self._checks, outcomes))
+                self._until = self._clock() + MEMORY
+            return self._missing
+
+    async def _fails(self, name: str) -> bool:
+        try:
+            async with asyncio.timeout(BOUND):
+                await self._checks[name]()
+        except TimeoutError:
+            reason = "timeout"
+        except AuthError as error:
+            reason = error.reason
+        else:
+            return False
+        logger.warning("not ready missing=%r reason=%s", name, reason)
+        return True

@@ -1,0 +1,86 @@
+"""An example resource: every caller reads, callers with `write:widgets` create and delete."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Security
+from pydantic import BaseModel, Field
+
+from app.auth import Principal, bearer
+from app.auth.errors import REFUSALS
+
+MAX_WIDGETS = 1000
+MAY_WRITE = Security(bearer, scopes=["write:widgets"])
+
+
+class NewWidget(BaseModel):
+    """What a caller says about a widget."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Widget(NewWidget):
+    """A widget with the id it was given."""
+
+    id: str
+
+
+class WidgetList(BaseModel):
+    """All widgets, and who asked for them."""
+
+    widgets: list[Widget]
+    user: str
+
+
+class Widgets:
+    """The widgets of this process, in memory: the newest `MAX_WIDGETS` of them."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Widget] = {}
+
+    def all(self) -> list[Widget]:
+        """Return the widgets, oldest first."""
+        return list(self._by_id.values())
+
+    def add(self, new: NewWidget) -> Widget:
+        """Keep a widget, in place of the oldest when there is no room."""
+        widget = Widget(id=str(uuid.uuid4()), name=new.name)
+        if len(self._by_id) >= MAX_WIDGETS:
+            del self._by_id[next(iter(self._by_id))]
+        self._by_id[widget.id] = widget
+        return widget
+
+    def remove(self, widget_id: str) -> bool:
+        """Forget a widget. Returns whether there was one of that id."""
+        return self._by_id.pop(widget_id, None) is not None
+
+
+async def stored_widgets(request: Request) -> Widgets:
+    """Return the widgets of the application."""
+    widgets: Widgets = request.app.state.widgets
+    return widgets
+
+
+Stored = Annotated[Widgets, Depends(stored_widgets)]
+router = APIRouter(prefix="/widgets", tags=["widgets"], responses=REFUSALS)
+
+
+@router.get("")
+async def list_widgets(
+    principal: Annotated[Principal, Security(bearer)], widgets: Stored
+) -> WidgetList:
+    """List the widgets for any caller with a valid token."""
+    return WidgetList(widgets=widgets.all(), user=principal.subject)
+
+
+@router.post("", status_code=201, dependencies=[MAY_WRITE])
+async def create_widget(new: NewWidget, widgets: Stored) -> Widget:
+    """Create a widget for a caller with the scope `write:widgets`."""
+    return widgets.add(new)
+
+
+@router.delete("/{widget_id}", status_code=204, dependencies=[MAY_WRITE])
+async def delete_widget(widget_id: str, widgets: Stored) -> None:
+    """Delete a widget for a caller with the scope `write:widgets`."""
+    if not widgets.remove(widget_id):
+        raise HTTPException(404, "Widget not found")

@@ -1,0 +1,1 @@
+# {% include 'wiring/plain.py' %}
