@@ -1,0 +1,46 @@
+"""Removes folders that an answer left empty and says what to type next. Selects nothing."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+ANSWERS = r"""{{ cookiecutter | tojson }}"""
+
+
+def remove_empty_folders(root: Path) -> None:
+    """Remove every folder below `root` that holds no file, the deepest first.
+
+    Hidden folders are left alone: in a project that exists already, one of them is `.git`.
+    """
+    for path in root.iterdir():
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+            remove_empty_folders(path)
+            if not any(path.iterdir()):
+                path.rmdir()
+
+
+def next_steps(answers: Mapping[str, object]) -> str:
+    """Return the chosen mode and the next two commands."""
+    return "\n".join(
+        [
+            "",
+            f"{answers['project_slug']} checks access tokens by {answers['validation_mode']}. Next:",
+            "",
+            f"  cd {answers['project_slug']}",
+            "  make run",
+            "",
+        ]
+    )
+
+
+def main(answers: Mapping[str, object], root: Path) -> None:
+    """Tidy the new project up; speak only when someone has just asked for one."""
+    remove_empty_folders(root)
+    # An update renders in temporary folders, where the commands would be noise. Only the
+    # cookiecutter command itself puts the output folder among the answers.
+    if "_output_dir" in answers:
+        print(next_steps(answers))
+
+
+if __name__ == "__main__":
+    main(json.loads(ANSWERS), Path.cwd())
