@@ -1,2 +1,48 @@
-render:
-	rm -rf build && /opt/lab/bin/cookiecutter . --no-input -o build --default-config
+# The template's own commands. `make` alone lists them.
+PYTHON ?= python3
+# What `make demo` renders: MODE=jwt CACHING=true WEBHOOKS=true; empty means the default.
+MODE ?=
+CACHING ?=
+WEBHOOKS ?=
+# How many combinations `make test-slow` works on at a time.
+WORKERS ?= 2
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+export UV_PYTHON_DOWNLOADS := never
+# uv where there is one, else the one that `make` put into .venv.
+export PATH := $(PATH):$(CURDIR)/$(BIN)
+
+.PHONY: help install render demo test test-fast test-slow lint
+
+help: ## List these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(STAMP) ## Put what the commands below need into .venv
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, for instance: make PYTHON=python3.12")'
+	@command -v uv >/dev/null || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet 'uv>=0.5,<1'; }
+	@uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
+	uv pip install --quiet --python $(BIN)/python --group dev --group service
+	@touch $@
+
+render: $(STAMP) ## Render every combination into build/
+	$(BIN)/python -m tests.render all
+
+demo: $(STAMP) ## Render a service, install it, run it and call it (MODE= CACHING= WEBHOOKS=)
+	$(BIN)/python -m tests.render demo validation_mode=$(MODE) include_caching=$(CACHING) include_webhooks=$(WEBHOOKS)
+	$(MAKE) -C build/demo/widget-service demo
+
+test: test-fast test-slow ## Everything
+
+test-fast: $(STAMP) ## What rendering alone can show, in seconds
+	$(BIN)/python -m pytest tests/fast -q -n $(WORKERS)
+
+test-slow: $(STAMP) ## Install, check, test and run every combination
+	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadgroup
+
+lint: $(STAMP) ## Check the hooks and the tests: style, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy

@@ -12,7 +12,7 @@ def remove_empty_folders(root: Path) -> None:
 
     Hidden folders are left alone: in a project that exists already, one of them is `.git`.
     """
-    for path in root.iterdir():
+    for path in list(root.iterdir()):
         if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
             remove_empty_folders(path)
             if not any(path.iterdir()):

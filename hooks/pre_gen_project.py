@@ -25,6 +25,7 @@ DEPENDENCIES = frozenset(
         "httpx",
         "httpx-aiohttp",
         "httpx2",
+        "hypothesis",
         "mypy",
         "pydantic",
         "pytest",
@@ -160,7 +161,7 @@ def text_edges(text: str) -> str | None:
 def text_jinja(text: str) -> str | None:
     """An update renders the answer again, and would run what now is only text."""
     if opening := JINJA.search(text):
-        return f"must not hold {text[opening.start() :][:2]!r}, which opens template code"
+        return f"must not hold {text[opening.start() :][: 2 * len(opening[0])]!r}, which opens template code"
     return None
 
 

@@ -1,0 +1,40 @@
+"""What all of the template's tests share."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.combinations import ROOT, TEMPLATE, Answer
+from tests.project import Bake, Project, render
+
+
+@pytest.fixture(scope="session")
+def bake(tmp_path_factory: pytest.TempPathFactory) -> Bake:
+    """Render with the given answers; the same answers give the same project again."""
+    baked: dict[tuple[object, ...], Project] = {}
+
+    def bake(*, accept_hooks: bool = True, **answers: Answer) -> Project:
+        key = (accept_hooks, *sorted(answers.items()))
+        if key not in baked:
+            into = tmp_path_factory.mktemp("baked")
+            baked[key] = render(into, accept_hooks=accept_hooks, **answers)
+        return baked[key]
+
+    return bake
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as it stands, committed to a repository of its own, as cruft wants it."""
+    path = tmp_path_factory.mktemp("repository") / "olympus-fastapi"
+    path.mkdir()
+    shutil.copy(ROOT / "cookiecutter.json", path)
+    for folder in ("hooks", "templates", TEMPLATE.name):
+        ignore = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv")
+        shutil.copytree(ROOT / folder, path / folder, ignore=ignore)
+    git = ["git", "-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "As is"]):
+        subprocess.run([*git, *command], cwd=path, check=True)
+    return path

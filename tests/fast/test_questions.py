@@ -1,0 +1,140 @@
+"""`cookiecutter.json`: the questions are an interface, and people have to understand them."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+from tests import HOME
+from tests.combinations import CONTEXT, OPTIONS, QUESTIONS, ROOT, TEMPLATE, Answer
+from tests.project import Bake, Project, render
+
+QUESTIONS_IN_ORDER = [
+    "project_name",
+    "project_slug",
+    "description",
+    "author",
+    "validation_mode",
+    "include_caching",
+    "include_webhooks",
+]
+"""As people are asked. The last ones may still be missing; none is ever renamed."""
+
+RELEASED = {"validation_mode": {"introspection"}}
+"""Answers that services out there have given. An update of theirs fails without one of these."""
+
+
+def as_text(answer: Answer) -> str:
+    """Return an answer as the command line takes it."""
+    return str(answer).lower() if isinstance(answer, bool) else answer
+
+
+PROMPTS = CONTEXT["__prompts__"]
+
+
+def test_the_questions_come_in_their_order() -> None:
+    """The ones that matter most stand where people still read."""
+    assert list(QUESTIONS) == [key for key in QUESTIONS_IN_ORDER if key in QUESTIONS]
+    assert set(QUESTIONS) >= {*QUESTIONS_IN_ORDER[:5], *RELEASED}
+
+
+def test_no_answer_is_ever_removed() -> None:
+    """cruft refuses to update a project whose answer is gone."""
+    assert all(values <= set(OPTIONS[question]) for question, values in RELEASED.items())
+
+
+def test_every_question_has_a_label() -> None:
+    """Nobody is asked for the name of a variable."""
+    assert list(PROMPTS) == list(QUESTIONS)
+
+
+def test_every_choice_has_a_label() -> None:
+    """A label names its value, so that people know what to type on the command line."""
+    choices = {key: values for key, values in QUESTIONS.items() if isinstance(values, list)}
+
+    for question, values in choices.items():
+        labels = dict(PROMPTS[question])
+        assert labels.pop("__prompt__")
+        assert list(labels) == values
+        assert all(label.startswith(f"{value} - ") for value, label in labels.items())
+
+
+def test_labels_hold_no_markup() -> None:
+    """The prompt would take square brackets for markup, and fails on some."""
+    assert not re.search(r"\[[^\"{]", json.dumps(PROMPTS))
+
+
+def test_derived_values_are_text() -> None:
+    """A derived boolean would be the text "False", which is true."""
+    derived = [value for key, value in CONTEXT.items() if re.match("__(?!prompts__)", key)]
+
+    assert derived
+    assert all(isinstance(value, str) for value in derived)
+
+
+def test_the_answers_file_holds_the_answers_and_the_version(bake: Bake) -> None:
+    """Exactly these: the whole context would carry paths of the machine that rendered it."""
+    answers = json.loads(bake().read(".cookiecutter.json"))
+
+    assert answers == {
+        "project_name": "Widget Service",
+        "project_slug": "widget-service",
+        "description": "The HTTP API of Widget Service, "
+        "for callers with an OAuth 2.0 access token.",
+        "author": "Platform Team",
+        **{question: as_text(values[0]) for question, values in OPTIONS.items()},
+        "_template_version": CONTEXT["_template_version"],
+    }
+
+
+def test_the_answers_file_names_every_question() -> None:
+    """A question that is added later belongs there too."""
+    unrendered = json.loads((TEMPLATE / ".cookiecutter.json").read_text(encoding="utf-8"))
+
+    assert list(unrendered) == [*QUESTIONS, "_template_version"]
+
+
+def test_the_answers_file_renders_the_same_project(bake: Bake, tmp_path: Path) -> None:
+    """This is how a project is taken over by another tool, or rendered once more."""
+    first = bake(project_name='Say "hi" \\o/', author="O'Brien", project_slug="greeter")
+
+    again = render(tmp_path, **json.loads(first.read(".cookiecutter.json")))
+
+    assert again.contents() == first.contents()
+
+
+@pytest.mark.parametrize("length", [1, 60, 61, 200])
+def test_a_long_name_has_a_slug_that_is_short_enough(length: int, bake: Bake) -> None:
+    """The derived slug must never be refused for its length: nobody typed it."""
+    project = bake(project_name=("Order " * 40)[: length - 1] + "s")
+
+    assert 1 <= len(project.path.name) <= 60
+    assert not project.path.name.endswith("-")
+
+
+def test_the_home_folder_has_no_say(bake: Bake, tmp_path: Path) -> None:
+    """Somebody's own defaults must not decide what these tests see."""
+    settings = Path(HOME, ".cookiecutterrc")
+    settings.write_text("default_context:\n  project_name: Hijacked\n", encoding="utf-8")
+    try:
+        without_guard = cookiecutter(str(ROOT), no_input=True, output_dir=str(tmp_path / "a"))
+        guarded = render(tmp_path / "b")
+    finally:
+        settings.unlink()
+
+    assert Path(without_guard).name == "hijacked"
+    assert guarded.contents() == bake().contents()
+
+
+def test_pressing_enter_gives_the_defaults(
+    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every question has an answer to begin with."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n" * len(QUESTIONS)))
+
+    path = cookiecutter(str(ROOT), output_dir=str(tmp_path), default_config=True)
+
+    assert Project(Path(path)).contents() == bake().contents()
