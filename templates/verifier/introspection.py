@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from app.auth.claims import Claims, MalformedClaims, TokenVerifier, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.http import ProviderClient, check_status, form_request
+from app.http import Endpoint, ProviderClient, check_status
 from app.settings import ProviderUrl, Settings
 
 PROBE = "readiness-probe"
@@ -59,8 +59,7 @@ class IntrospectionVerifier:
     def __init__(
         self, settings: ProviderSettings, client: ProviderClient, clock: Callable[[], float]
     ) -> None:
-        self._url = settings.url
-        self._headers = authorization(settings)
+        self._endpoint = Endpoint(settings.url, authorization(settings))
         self._client = client
         self._clock = clock
 
@@ -72,8 +71,8 @@ class IntrospectionVerifier:
         check_prefix(token)
         # No `scope` field: Hydra would answer "inactive" where a scope is missing, and hide a 403.
         # No `token_type_hint`: it never restricts the answer to access tokens.
-        request = form_request(self._url, b"token=" + quote_plus(token).encode(), self._headers)
-        answer = await self._client.send(request)
+        form = b"token=" + quote_plus(token).encode()
+        answer = await self._client.send(self._endpoint.form(form))
         check_status(answer, self._clock)
         try:
             document = parse_object(answer.body)

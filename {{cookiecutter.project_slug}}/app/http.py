@@ -34,6 +34,27 @@ class Answer:
     retry_after: str | None
 
 
+class Endpoint:
+    """An address at the provider that forms are posted to, prepared once for all calls."""
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        self._url = httpx.URL(url)
+        # `Host` here: httpx would add it by building all headers a second time.
+        self._headers = httpx.Headers(
+            {
+                "Host": self._url.netloc.decode("ascii"),
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/x-www-form-urlencoded",
+                **headers,
+            }
+        )
+
+    def form(self, body: bytes) -> httpx.Request:
+        """Return the POST of an encoded form."""
+        return httpx.Request("POST", self._url, headers=self._headers, content=body)
+
+
 @asynccontextmanager
 async def open_client(
     time_limit: float, transport: httpx.AsyncBaseTransport | None = None
@@ -43,19 +64,22 @@ async def open_client(
     `transport` replaces the network in tests.
     """
     if transport is None:
-        # One connection a call at most: a call never waits for a connection, only for its place.
+        # As many connections as calls: a call waits for its place, never for a connection too.
         limits = httpx.Limits(max_connections=MAX_CALLS, keepalive_expiry=30)
         transport = AiohttpTransport(limits=limits, trust_env=False)
-    # No timeout here: httpx's are for each part of a call, ours stands around all of it.
-    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=None) as client:  # noqa: S113
-        yield ProviderClient(client, time_limit)
+    async with transport:
+        yield ProviderClient(transport, time_limit)
 
 
 class ProviderClient:
-    """Calls the identity provider: `time_limit` seconds for a call, its retry and its wait."""
+    """Calls the identity provider: `time_limit` seconds for a call, its retry and its wait.
 
-    def __init__(self, client: httpx.AsyncClient, time_limit: float) -> None:
-        self._client = client
+    It drives the transport itself. An `httpx.AsyncClient` around it would follow redirects, keep
+    cookies and read the proxy environment, none of which belongs here, and double the cost.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, time_limit: float) -> None:
+        self._transport = transport
         self._time_limit = time_limit
         self._places = asyncio.Semaphore(MAX_CALLS)
 
@@ -86,7 +110,7 @@ class ProviderClient:
             await self._places.acquire()
             return
         try:
-            async with asyncio.timeout(min(MAX_WAIT, self._time_limit)):
+            async with asyncio.timeout(MAX_WAIT):
                 await self._places.acquire()
         except TimeoutError:
             raise ProviderUnavailable("busy") from None
@@ -99,19 +123,25 @@ class ProviderClient:
             return await self._send_once(request)
 
     async def _send_once(self, request: httpx.Request) -> Answer:
-        response = await self._client.send(request, stream=True, follow_redirects=False)
+        response = await self._transport.handle_async_request(request)
         try:
             if "content-encoding" in response.headers:
                 # 10 KB of gzip can hold 10 MB. We ask for none, so nobody should send it.
                 raise ProviderUnavailable("compressed_answer")
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise ProviderUnavailable("long_answer")
+            body = await _read(response)
         finally:
             await response.aclose()
-        return Answer(response.status_code, bytes(body), response.headers.get("retry-after"))
+        return Answer(response.status_code, body, response.headers.get("retry-after"))
+
+
+async def _read(response: httpx.Response) -> bytes:
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    body = bytearray()
+    async for chunk in response.stream:
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ProviderUnavailable("long_answer")
+    return bytes(body)
 
 
 def check_status(answer: Answer, now: Callable[[], float]) -> None:
@@ -142,18 +172,3 @@ def retry_after(value: str | None, now: float) -> int:
         except ValueError:
             return 5
     return max(1, min(3600, int(seconds)))
-
-
-def form_request(url: str, body: bytes, headers: Mapping[str, str]) -> httpx.Request:
-    """Build the POST of a form. Asks for an answer that is JSON and not compressed."""
-    return httpx.Request(
-        "POST",
-        url,
-        content=body,
-        headers={
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/x-www-form-urlencoded",
-            **headers,
-        },
-    )

@@ -86,10 +86,8 @@ def _sentence(composition: type[Composition], problem: Mapping[str, Any]) -> str
     return f"{variable} {wrong}, for example {variable}={examples[0]}"
 
 
-def _names(value: object) -> object:
+def _names(value: str) -> frozenset[str]:
     """Split a comma-separated list."""
-    if not isinstance(value, str):
-        return value
     names = frozenset(name.strip() for name in value.split(",")) - {""}
     if not names:
         raise ValueError("names nothing: set at least one value")
@@ -189,8 +187,8 @@ class ServiceSettings(Settings):
 
     @field_validator("log_level", mode="before")
     @classmethod
-    def _any_case(cls, level: object) -> object:
-        return level.strip().upper() if isinstance(level, str) else level
+    def _any_case(cls, level: str) -> str:
+        return level.strip().upper()
 
 
 class PolicySettings(Settings):

@@ -1,0 +1,72 @@
+"""How the service is put together: routes, refusals, limits and what lives while it runs."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import JSONResponse, Response
+
+from app.about import read_about
+from app.auth.bearer import token_in_query
+from app.auth.errors import AuthError, refuse
+from app.limits import BodyLimit
+from app.logs import configure_logging
+from app.routes import ROUTERS
+from app.routes.widgets import Widgets
+from app.settings import environment
+from app.wiring import AppSettings, assemble
+
+
+def create_app(
+    settings: AppSettings | None = None,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """Put the service together. Without `settings` it reads the environment.
+
+    `transport` replaces the network and `clock` (seconds since 1970) the time, for tests.
+    Raises `InvalidSettings`.
+    """
+    if settings is None:
+        settings = AppSettings.read(environment())
+    about = read_about()
+    configure_logging(settings.service.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with assemble(settings, transport, clock) as (authenticator, readiness):
+            app.state.authenticator = authenticator
+            app.state.readiness = readiness
+            yield
+
+    app = FastAPI(
+        title=about.title,
+        description=about.description,
+        version=about.version,
+        lifespan=lifespan,
+        # A span would carry the query, and with it a token that was sent there.
+        telemetry={"exclude": token_in_query},
+    )
+    app.state.realm = about.realm
+    app.state.widgets = Widgets()
+    app.add_middleware(BodyLimit, max_bytes=settings.service.request_max_bytes)
+    app.add_exception_handler(AuthError, refuse)
+    app.add_exception_handler(RequestValidationError, refuse_body)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+async def refuse_body(request: Request, error: Exception) -> Response:
+    """Answer 422 with what is wrong and where, but without the input.
+
+    The input need not be JSON that can be written again (`NaN`, half a surrogate pair), and it is
+    not ours to repeat.
+    """
+    assert isinstance(error, RequestValidationError)
+    detail = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in error.errors()]
+    return JSONResponse({"detail": detail}, status_code=422)

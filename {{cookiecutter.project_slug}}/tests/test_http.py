@@ -1,0 +1,273 @@
+"""The client of the identity provider, against servers that behave badly on a real socket."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from app.auth.errors import ProviderUnavailable
+from app.http import MAX_CALLS, Answer, Endpoint, ProviderClient, open_client
+
+pytestmark = pytest.mark.anyio
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+LIMIT = 0.3
+
+
+@asynccontextmanager
+async def server(handler: Handler) -> AsyncIterator[Endpoint]:
+    """Serve connections with `handler` on loopback and give the address."""
+    open_writers = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_writers.add(writer)
+        try:
+            await handler(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    try:
+        yield Endpoint(f"http://127.0.0.1:{port}/introspect", {})
+    finally:
+        listener.close()
+        for writer in open_writers:
+            writer.close()
+        await asyncio.sleep(0)
+
+
+def says(response: bytes) -> Handler:
+    """Answer every request with the same bytes and close."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"token=x")
+        writer.write(response)
+        await writer.drain()
+
+    return handler
+
+
+async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take the request and never answer."""
+    await reader.read()
+
+
+async def ask(endpoint: Endpoint, time_limit: float = 2) -> Answer:
+    async with open_client(time_limit) as client:
+        return await client.send(endpoint.form(b"token=x"))
+
+
+async def reason(endpoint: Endpoint, time_limit: float = 2) -> str:
+    with pytest.raises(ProviderUnavailable) as refusal:
+        await ask(endpoint, time_limit)
+    assert refusal.value.__cause__ is None
+    return refusal.value.reason
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+async def test_an_answer_is_read_whole() -> None:
+    async with server(says(OK)) as endpoint:
+        assert await ask(endpoint) == Answer(200, b"{}", None)
+
+
+async def test_a_chunked_answer_is_read_whole() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
+    async with server(says(chunked)) as endpoint:
+        assert (await ask(endpoint)).body == b"{}"
+
+
+async def test_a_black_hole_costs_the_time_limit_and_no_more() -> None:
+    """The limit is for the whole call: not for connecting, then sending, then each read."""
+    async with server(hangs) as endpoint:
+        begin = time.monotonic()
+
+        assert await reason(endpoint, LIMIT) == "timeout"
+        assert LIMIT * 0.9 < time.monotonic() - begin < LIMIT * 3
+
+
+async def test_the_time_limit_includes_the_retry() -> None:
+    """The first connection is closed without a word, the second one hangs."""
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await asyncio.sleep(LIMIT / 2)
+        if connections > 1:
+            await hangs(reader, writer)
+
+    async with server(handler) as endpoint:
+        begin = time.monotonic()
+
+        assert await reason(endpoint, LIMIT) == "timeout"
+        assert LIMIT * 0.9 < time.monotonic() - begin < LIMIT * 3
+        assert connections == 2
+
+
+async def test_a_trickle_costs_the_time_limit_and_no_more() -> None:
+    """A byte now and then satisfies every timeout that counts from the last one."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with server(handler) as endpoint:
+        assert await reason(endpoint, LIMIT) == "timeout"
+
+
+async def test_a_closed_connection_is_tried_once_more() -> None:
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections > 1:
+            await says(OK)(reader, writer)
+
+    async with server(handler) as endpoint:
+        assert (await ask(endpoint)).status == 200
+        assert connections == 2
+
+
+async def test_a_connection_that_always_closes_is_given_up() -> None:
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+
+    async with server(handler) as endpoint:
+        assert await reason(endpoint) == "connection"
+        assert connections == 2
+
+
+async def test_nobody_listens() -> None:
+    async with server(says(OK)) as endpoint:
+        pass
+    assert await reason(endpoint) == "connection"
+
+
+async def test_no_such_host() -> None:
+    assert await reason(Endpoint("http://nowhere.invalid/", {})) in ("connection", "timeout")
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 503])
+async def test_an_error_status_is_an_answer_and_not_tried_again(status: int) -> None:
+    requests = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        requests += 1
+        await says(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)(reader, writer)
+
+    async with server(handler) as endpoint:
+        assert (await ask(endpoint)).status == status
+        assert requests == 1
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    """A token must not travel where an answer points to."""
+    asked = False
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked = True
+
+    async with server(elsewhere) as other:
+        location = str(other.form(b"").url).encode()
+        redirect = b"HTTP/1.1 307 X\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+        async with server(says(redirect)) as endpoint:
+            assert (await ask(endpoint)).status == 307
+    assert not asked
+
+
+GARBAGE = {
+    "status-line": b"SMTP ready\r\n\r\n",
+    "status-is-no-number": b"HTTP/1.1 abc OK\r\n\r\n",
+    "reason-is-not-utf-8": b"HTTP/1.1 200 \xff\xfe\r\nContent-Length: 2\r\n\r\n{}",
+    "header-without-a-colon": b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+    "length-is-no-number": b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}",
+    "ends-early": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
+    "chunk-is-no-number": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "header-of-a-megabyte": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("response", GARBAGE.values(), ids=GARBAGE)
+async def test_garbage_is_no_answer(response: bytes) -> None:
+    async with server(says(response)) as endpoint:
+        assert await reason(endpoint) == "connection"
+
+
+async def test_a_long_answer_is_cut() -> None:
+    length = 10_000_000
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length
+    async with server(says(head + b"a" * length)) as endpoint:
+        assert await reason(endpoint) == "long_answer"
+
+
+async def test_the_longest_answer_is_read() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n"
+    async with server(says(head + b"a" * 65_536)) as endpoint:
+        assert len((await ask(endpoint)).body) == 65_536
+
+
+async def test_a_compressed_answer_is_refused() -> None:
+    """Ten kilobytes of it can hold ten megabytes."""
+    response = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"
+    async with server(says(response)) as endpoint:
+        assert await reason(endpoint) == "compressed_answer"
+
+
+async def test_the_proxy_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens go to the provider, not to whatever proxy a shell happens to name."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    async with server(says(OK)) as endpoint:
+        assert (await ask(endpoint)).status == 200
+
+
+async def test_calls_in_flight_are_bounded() -> None:
+    """Whoever finds all places taken waits a moment, and is told to come back."""
+    arrived = 0
+
+    class Hanging(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            nonlocal arrived
+            arrived += 1
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    client = ProviderClient(Hanging(), time_limit=30)
+    endpoint = Endpoint("http://localhost/", {})
+    waiting = [asyncio.create_task(client.send(endpoint.form(b""))) for _ in range(MAX_CALLS)]
+    await asyncio.sleep(0)
+    with pytest.raises(ProviderUnavailable, match="busy"):
+        await client.send(endpoint.form(b""))
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert arrived == MAX_CALLS
+
+
+async def test_a_cancelled_call_gives_its_place_back() -> None:
+    async with server(hangs) as endpoint, open_client(30) as client:
+        for _ in range(MAX_CALLS + 1):
+            call = asyncio.create_task(client.send(endpoint.form(b"token=x")))
+            await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.send(endpoint.form(b"token=x")), 0.05)

@@ -1,0 +1,111 @@
+"""How much a caller may send, and what happens to the rest."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.routes.widgets import MAX_WIDGETS, NewWidget, Widgets
+from dev.provider import Provider
+from tests.callers import bearer
+from tests.conftest import IssueToken, Start
+
+WRITE = ("write:widgets",)
+TOO_LARGE = {"detail": "Payload too large"}
+
+
+@pytest.fixture
+def small(start: Start) -> TestClient:
+    """Start a service that takes a hundred bytes."""
+    return start(REQUEST_MAX_BYTES="100")
+
+
+def body(size: int) -> bytes:
+    """Return a valid widget of `size` bytes."""
+    return json.dumps({"name": "x"}).encode().ljust(size)
+
+
+def test_a_declared_body_over_the_limit_is_refused_unread(
+    small: TestClient, provider: Provider, token: IssueToken
+) -> None:
+    response = small.post("/widgets", headers=bearer(token(WRITE)), content=body(101))
+
+    assert (response.status_code, response.json()) == (413, TOO_LARGE)
+    assert response.headers["connection"] == "close"
+    assert provider.calls == 0
+
+
+def test_a_streamed_body_is_counted_while_it_is_read(small: TestClient, token: IssueToken) -> None:
+    """Nothing is declared, so only counting helps: what follows the limit is never asked for."""
+    sent = 0
+
+    def stream() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1
+            yield b" " * 60
+
+    response = small.post(
+        "/widgets",
+        headers={**bearer(token(WRITE)), "Content-Type": "application/json"},
+        content=stream(),
+    )
+
+    assert (response.status_code, response.json()) == (413, TOO_LARGE)
+
+
+def test_a_body_of_exactly_the_limit_is_taken(small: TestClient, token: IssueToken) -> None:
+    headers = {**bearer(token(WRITE)), "Content-Type": "application/json"}
+
+    assert small.post("/widgets", headers=headers, content=body(100)).status_code == 201
+
+
+@pytest.mark.parametrize("length", ["99999999999999999999999999", "1" * 5000])
+def test_an_absurd_length_is_too_large(small: TestClient, length: str) -> None:
+    response = small.post("/widgets", headers={"Content-Length": length}, content=b"{}")
+
+    assert response.status_code == 413
+
+
+BAD_BODIES = {
+    "no-json": b"name=x",
+    "half-a-surrogate-pair": b'{"name":"\\ud800"}',
+    "not-a-number": b'{"name":NaN}',
+    "infinite": b'{"name":-Infinity}',
+    "not-utf-8": b'{"name":"\xff"}',
+    "nested": b"[" * 50_000,
+    "a-number-of-10000-digits": b'{"name":' + b"1" * 10_000 + b"}",
+    "empty-name": b'{"name":""}',
+    "long-name": b'{"name":"' + b"x" * 101 + b'"}',
+    "name-is-a-number": b'{"name":1}',
+    "list": b"[]",
+    "null": b"null",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_is_no_widget_is_the_callers_fault(
+    client: TestClient, token: IssueToken, content: bytes
+) -> None:
+    """Never a 500, and never with the input repeated."""
+    headers = {**bearer(token(WRITE)), "Content-Type": "application/json"}
+    response = client.post("/widgets", headers=headers, content=content)
+
+    assert response.status_code in (400, 422)
+    assert "input" not in response.text
+
+
+def test_the_names_of_widgets_come_back_as_they_were(client: TestClient, token: IssueToken) -> None:
+    name = "Hebel \u202e \U0001f511 \"'\\<b>"
+    response = client.post("/widgets", headers=bearer(token(WRITE)), json={"name": name})
+
+    assert response.json()["name"] == name
+
+
+def test_the_number_of_widgets_is_capped() -> None:
+    widgets = Widgets()
+    kept = [widgets.add(NewWidget(name=str(number))) for number in range(MAX_WIDGETS + 3)]
+
+    assert widgets.all() == kept[3:]

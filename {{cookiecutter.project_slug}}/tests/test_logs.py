@@ -1,0 +1,106 @@
+"""What the log tells, and what it never tells."""
+
+import io
+import logging
+import re
+
+import httpx
+import pytest
+
+from app.auth.errors import AuthError
+from app.logs import configure_logging
+from dev.provider import Provider
+from tests.callers import bearer
+from tests.conftest import IssueToken, Start
+
+
+def test_a_refusal_is_logged_with_its_reason_and_without_the_token(
+    start: Start, token: IssueToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """L1: the token shows as the first digits of its hash, enough to find it again."""
+    foreign = token(aud=["https://billing.example"])
+    start().get("/widgets", headers=bearer(foreign))
+    written = capsys.readouterr().err
+
+    assert re.search(
+        r"INFO app.auth request refused status=401 reason=audience token=\w{12}\n", written
+    )
+    assert foreign not in written
+
+
+def test_no_log_line_and_no_answer_holds_a_token(
+    start: Start, provider: Provider, token: IssueToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """L1: in any way that a request can fail."""
+    client = start(LOG_LEVEL="debug", IDP_TIMEOUT="0.05")
+    secrets = [token(), token(token_use="refresh_token"), "ory_rt_" + "s" * 40, "s" * 9000]
+    answers = []
+    for secret in secrets:
+        answers += [
+            client.get("/widgets", headers=bearer(secret)),
+            client.get(f"/widgets?access_token={secret}", headers=bearer(secret)),
+            client.get("/widgets", headers=[("Authorization", f"Bearer {secret}")] * 2),
+            client.get("/widgets", headers=bearer(secret + " x")),
+            client.post("/widgets", headers=bearer(secret), json={"name": "x"}),
+        ]
+    provider.outage = True
+    answers.append(client.get("/widgets", headers=bearer(secrets[0])))
+    provider.outage, provider.delay = False, 30
+    answers.append(client.get("/widgets", headers=bearer(secrets[0])))
+    written = capsys.readouterr().err
+
+    assert written.count("request refused") == sum(not answer.is_success for answer in answers)
+    written += "".join(answer.text + str(answer.headers) for answer in answers)
+    assert not [secret for secret in secrets if secret in written]
+
+
+def test_refused_credentials_are_loud(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    """I8: only a person can mend it, so it is an error and not a warning among others."""
+    client = start(httpx.MockTransport(lambda _: httpx.Response(401)))
+    client.get("/widgets", headers=bearer("opaque"))
+
+    assert "ERROR app.http identity provider refuses this service" in capsys.readouterr().err
+
+
+def test_the_access_log_shows_no_query() -> None:
+    """A token in an address is refused, but the server has logged the address by then."""
+    configure_logging("INFO")
+    access = logging.getLogger("uvicorn.access")
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    access.addHandler(handler)
+    access.setLevel(logging.INFO)
+    access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/a?access_token=x", "1.1", 401)
+    access.removeHandler(handler)
+
+    assert stream.getvalue() == '127.0.0.1:1 - "GET /a? HTTP/1.1" 401\n'
+
+
+def test_a_record_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing that is logged can pass for another record, not even a traceback."""
+    configure_logging("INFO")
+    configure_logging("INFO")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logging.getLogger("app.test").exception("a\r\nb")
+    written = capsys.readouterr().err
+
+    assert written.count("\n") == 1
+    assert "ERROR app.test a\\r\\nb\\nTraceback" in written
+    assert "ValueError: two\\nlines" in written
+
+
+def test_the_level_is_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("ERROR")
+    logging.getLogger("app.test").warning("quiet")
+    logging.getLogger("app.test").error("loud")
+
+    assert "quiet" not in (written := capsys.readouterr().err)
+    assert "loud" in written
+
+
+def test_errors_hold_nothing_but_their_reason() -> None:
+    """A subclass that kept a token or an answer would leave with the first traceback."""
+    for kind in AuthError.__subclasses__():
+        assert set(vars(kind("reason"))) <= {"reason", "required", "detail", "retry_after"}

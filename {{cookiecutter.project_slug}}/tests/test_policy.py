@@ -1,0 +1,108 @@
+"""The rules about claims, one by one, as the functions that hold them."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
+from app.auth.errors import InvalidToken
+from app.auth.policy import Policy
+from tests.callers import NOW
+
+POLICY = Policy(
+    issuer="https://issuer.example",
+    audience=frozenset({"widgets", "gadgets"}),
+    client_ids=frozenset({"web", "batch"}),
+    leeway=10,
+)
+CLAIMS = Claims(
+    subject="anna",
+    client_id="web",
+    scopes=frozenset({"read:widgets"}),
+    audience=frozenset({"widgets", "billing"}),
+    issuer="https://issuer.example",
+    expires_at=NOW + 60,
+    not_before=NOW,
+    issued_at=NOW,
+    token_use="access_token",
+)
+WRONG = {
+    "token_use": {"token_use": "id_token"},
+    "token_type": {"token_use": None, "token_type": "mac"},
+    "bound": {"bound": True},
+    "expired": {"expires_at": NOW - 10},
+    "not_before": {"not_before": NOW + 10.001},
+    "issued_at": {"issued_at": NOW + 10.001},
+    "issuer": {"issuer": "https://issuer.example/"},
+    "audience": {"audience": frozenset({"billing"})},
+    "client": {"client_id": "other"},
+    "subject": {"subject": "  "},
+}
+
+
+def test_good_claims_become_a_principal() -> None:
+    principal = POLICY.admit(CLAIMS, NOW)
+
+    assert principal.subject == "anna"
+    assert principal.client_id == "web"
+    assert principal.scopes == {"read:widgets"}
+    assert principal.audience == {"widgets", "billing"}
+    assert principal.issuer == "https://issuer.example"
+    assert principal.expires_at == NOW + 60
+    assert not principal.is_machine
+
+
+@pytest.mark.parametrize(("reason", "change"), WRONG.items(), ids=WRONG)
+def test_one_wrong_claim_is_refused_for_its_reason(reason: str, change: dict[str, object]) -> None:
+    """The reason is for the log; the caller sees the same refusal every time."""
+    with pytest.raises(InvalidToken) as refusal:
+        POLICY.admit(replace(CLAIMS, **change), NOW)  # type: ignore[arg-type]
+
+    assert refusal.value.reason == reason
+
+
+def test_a_client_that_acts_for_itself_is_a_machine() -> None:
+    named = POLICY.admit(replace(CLAIMS, subject="web"), NOW)
+    unnamed = POLICY.admit(replace(CLAIMS, subject=None), NOW)
+
+    assert (named.subject, named.is_machine) == ("web", True)
+    assert (unnamed.subject, unnamed.is_machine) == ("web", True)
+
+
+def test_audience_and_client_are_both_asked_when_both_are_set() -> None:
+    with pytest.raises(InvalidToken):
+        POLICY.admit(replace(CLAIMS, audience=frozenset()), NOW)
+    with pytest.raises(InvalidToken):
+        POLICY.admit(replace(CLAIMS, client_id=None), NOW)
+
+
+def test_scopes_come_as_text_or_as_a_list() -> None:
+    documents: list[dict[str, object]] = [
+        {"scope": "a b"},
+        {"scope": ["a", "b"]},
+        {"scp": ["a", "b"]},
+        {"scp": "a  b "},
+    ]
+
+    assert {parse_claims(document).scopes for document in documents} == {frozenset({"a", "b"})}
+
+
+def test_the_list_of_scopes_counts_where_both_are_sent() -> None:
+    """A promoted custom claim could be called `scope`."""
+    assert parse_claims({"scp": ["a"], "scope": "a admin"}).scopes == {"a"}
+
+
+def test_the_rest_of_the_claims_cannot_be_changed() -> None:
+    claims = parse_claims(parse_object(b'{"sub":"a","ext":{"teams":["x"],"org":{"id":1}}}'))
+
+    assert claims.extra == {"ext": {"teams": ("x",), "org": {"id": 1}}}
+    with pytest.raises(TypeError):
+        claims.extra["ext"]["org"]["id"] = 2  # type: ignore[index]
+
+
+def test_a_parser_error_does_not_quote_the_document() -> None:
+    with pytest.raises(MalformedClaims) as refusal:
+        parse_object(b'{"secret": "s3cret"')
+
+    assert refusal.value.__cause__ is None
+    assert "s3cret" not in repr(refusal.value)

@@ -1,0 +1,1 @@
+# {% include 'verifier_tests/' ~ cookiecutter.validation_mode ~ '.py' %}
