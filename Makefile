@@ -37,7 +37,7 @@ demo: $(STAMP) ## Render a service, install it, run it and call it (MODE= CACHIN
 test: test-fast test-slow ## Everything
 
 test-fast: $(STAMP) ## What rendering alone can show, in seconds
-	$(BIN)/python -m pytest tests/fast -q -n $(WORKERS)
+	$(BIN)/python -m pytest tests/fast -q -n $(WORKERS) --dist loadgroup
 
 test-slow: $(STAMP) ## Install, check, test and run every combination
 	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadgroup

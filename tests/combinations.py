@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 
 Answer = str | bool
+Answers = dict[str, Any]
+"""Answers by question. `Any`, so that they can be handed over as keyword arguments."""
 
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 QUESTIONS = {key: value for key, value in CONTEXT.items() if not key.startswith("_")}
@@ -27,7 +29,7 @@ def options() -> dict[str, list[Answer]]:
 
 
 OPTIONS = options()
-COMBINATIONS = [
+COMBINATIONS: list[Answers] = [
     dict(zip(OPTIONS, answers, strict=True)) for answers in itertools.product(*OPTIONS.values())
 ]
 

@@ -1,0 +1,200 @@
+"""What is in a rendered project: the right files, no trace of anything else, tidy text."""
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.combinations import COMBINATIONS, Answers, name
+from tests.project import Bake, Project
+
+EXPECTED = Path(__file__).parent / "expected"
+FILES: dict[str, Any] = tomllib.loads((EXPECTED / "files.toml").read_text(encoding="utf-8"))
+WORDS: dict[str, Any] = tomllib.loads((EXPECTED / "words.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(params=COMBINATIONS, ids=name)
+def combination(request: pytest.FixtureRequest) -> Answers:
+    """Every combination of answers, one after the other."""
+    answers: Answers = request.param
+    return answers
+
+
+@pytest.fixture
+def project(combination: Answers, bake: Bake) -> Project:
+    """The project of the combination."""
+    return bake(**combination)
+
+
+def as_keys(combination: Answers) -> set[str]:
+    """Return the answers as the tables name them: `include_caching.true`."""
+    return {f"{question}.{answer}".lower() for question, answer in combination.items()}
+
+
+def test_the_files_are_exactly_those_of_the_answers(combination: Answers, project: Project) -> None:
+    """Each option brings the files that `expected/files.toml` lists for it, and no other."""
+    expected = list(FILES["base"])
+    for key in as_keys(combination):
+        question, _, answer = key.partition(".")
+        expected += FILES.get(question, {}).get(answer, [])
+
+    assert sorted(project.contents()) == sorted(expected)
+
+
+def forbidden_words(combination: Answers) -> list[str]:
+    """Return a pattern for every word that none of the answers brings."""
+    given = as_keys(combination)
+    words = [
+        word
+        for question, answers in WORDS.items()
+        if isinstance(answers, dict) and question != "template"
+        for answer, row in answers.items()
+        if f"{question}.{answer}" not in given
+        for word in row["only"]
+    ]
+    shared = [row["words"] for row in WORDS["shared"] if not given & set(row["answers"])]
+    return [*words, *(word for row in shared for word in row)]
+
+
+def found(words: list[str], text: str) -> list[str]:
+    """Return the lines of a text that hold one of the words."""
+    allowed = re.compile("|".join(WORDS["everywhere"]), re.IGNORECASE)
+    searched = re.compile("|".join(words), re.IGNORECASE)
+    return [line for line in text.splitlines() if searched.search(allowed.sub("", line))]
+
+
+def test_nothing_is_left_of_answers_not_given(combination: Answers, project: Project) -> None:
+    """No file name, import, setting, comment, test or sentence speaks of another choice."""
+    words = forbidden_words(combination)
+    texts = project.texts()
+    del texts[".cookiecutter.json"]
+
+    left = {file: found(words, f"{file}\n{text}") for file, text in texts.items()}
+
+    assert {file: lines for file, lines in left.items() if lines} == {}
+
+
+def test_nothing_speaks_of_the_template(project: Project) -> None:
+    """The project is the team's own; one paragraph of the README says where it comes from."""
+    texts = project.texts()
+    del texts[".cookiecutter.json"]
+
+    provenance = re.split(r"\n{2,}", texts.pop("README.md"))
+    left = {file: found(WORDS["template"]["only"], text) for file, text in texts.items()}
+
+    assert len([1 for paragraph in provenance if found(WORDS["template"]["only"], paragraph)]) <= 1
+    assert {file: lines for file, lines in left.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from jose import jwt",
+        "class JWTVerifier: ...",
+        "JWKS_URL",
+        "token = cache.get(key)",
+        "class CachedVerifier: ...",
+        "store: TLRUCache[str, int]",
+        "CACHE_TTL=30",
+        "POST /webhooks/olympus",
+        "import avnology_id",
+        "sdk.oauth",
+        "redis://localhost",
+        "introspect",
+    ],
+)
+def test_the_table_finds_a_word(line: str) -> None:
+    """Also as a part of a name."""
+    assert found(forbidden_words({}), line) == [line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "@lru_cache",
+        "Cache-Control: no-store, no-cache",
+        ".mypy_cache/ and __pycache__/",
+        "redistribute",
+        "José",
+        "A remembered answer",
+    ],
+)
+def test_the_table_leaves_other_words_alone(line: str) -> None:
+    """What tools and HTTP call so has nothing to do with an answer."""
+    assert found(forbidden_words({}), line) == []
+
+
+def test_every_file_parses(project: Project) -> None:
+    """Each file is a good one of its kind."""
+    for text in project.texts(".py").values():
+        compile(text, "rendered", "exec", ast.PyCF_ONLY_AST)
+    for text in project.texts(".toml").values():
+        assert tomllib.loads(text)
+    for text in project.texts(".json").values():
+        assert json.loads(text)
+    for text in project.texts(".yaml", ".yml").values():
+        assert list(yaml.safe_load_all(text))
+
+
+def test_no_template_code_is_left(project: Project) -> None:
+    """Everything that had to be rendered was."""
+    left = {
+        file: [line for line in text.splitlines() if re.search(r"(?<!\$)\{\{ |\{%|%\}|\{#", line)]
+        for file, text in project.texts().items()
+    }
+
+    assert {file: lines for file, lines in left.items() if lines} == {}
+
+
+def test_every_text_is_tidy(project: Project) -> None:
+    """One newline at the end, no blanks before one, no holes, no carriage returns."""
+    untidy = {file: untidiness(file, text) for file, text in project.texts().items()}
+
+    assert {file: problems for file, problems in untidy.items() if problems} == {}
+
+
+def untidiness(file: str, text: str) -> list[str]:
+    """Return what is untidy about a text."""
+    if text == "":
+        return []
+    holes = "\n\n\n\n" if file.endswith(".py") else "\n\n\n"
+    prose = re.sub(r"^```.*?^```", "```", text, flags=re.M | re.S) if file.endswith(".md") else text
+    checks = {
+        "no newline at the end": not text.endswith("\n"),
+        "a blank line at the end": text.endswith("\n\n"),
+        "a blank line at the beginning": text.startswith("\n"),
+        "a hole": holes in prose,
+        "a blank at the end of a line": re.search(r"[ \t]$", text, flags=re.M),
+        "a tab": "\t" in text and Path(file).name != "Makefile",
+        "a carriage return": "\r" in text,
+    }
+    return [problem for problem, is_there in checks.items() if is_there]
+
+
+def test_no_path_is_too_long_for_windows(project: Project) -> None:
+    """260 characters, of which the folder of the project and its own name take their part."""
+    assert all(len(file) <= 100 and file.count("/") <= 5 for file in project.contents())
+
+
+def test_versions_are_bounded(project: Project) -> None:
+    """A release of someone else must not break the service overnight."""
+    pyproject = tomllib.loads(project.read("pyproject.toml"))
+    groups = [pyproject["project"]["dependencies"], *pyproject["dependency-groups"].values()]
+    requirements = [requirement for group in groups for requirement in group]
+
+    assert requirements
+    assert [
+        r for r in requirements if not re.fullmatch(r"[\w.-]+(\[\w+\])?>=[\d.]+,<[\d.]+", r)
+    ] == []
+
+
+def test_no_lockfile_and_no_secret_is_shipped(project: Project) -> None:
+    """A lock is the team's; an environment file is the developer's."""
+    names = {Path(file).name for file in project.contents()}
+
+    assert not {file for file in names if file.endswith(".lock") or file == ".env"}

@@ -1,0 +1,184 @@
+"""The template as it stands, before it is rendered: every file is a good one of its kind."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.combinations import OPTIONS, ROOT, TEMPLATE
+
+VARIANTS = ROOT / "templates"
+PYPROJECT = TEMPLATE / "pyproject.toml"
+
+INCLUDE = r"'([a-z_/]+(?:\.py)?)'(?: ~ cookiecutter\.(\w+) ~ '([a-z_/]*\.py)')?"
+STUB = re.compile(rf"# {{% include {INCLUDE} %}}\n")
+"""All that may stand in a Python file that differs by an answer."""
+
+
+def files(*suffixes: str) -> list[Path]:
+    """Return the template's files of a kind, by what their names end with when rendered."""
+    return [
+        path
+        for folder in (TEMPLATE, VARIANTS)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and rendered(path.name).endswith(suffixes)
+    ]
+
+
+def rendered(file_name: str) -> str:
+    """Return what a conditional file name becomes when its condition holds."""
+    return re.sub(r"\{\{ '([^']+)' if .* else '' \}\}", r"\1", file_name)
+
+
+def shown(path: Path) -> str:
+    """Return a path as a test report shows it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+PYTHON = files(".py")
+each_python_file = pytest.mark.parametrize("path", PYTHON, ids=shown)
+
+
+def included(stub: str) -> list[str]:
+    """Return the variants that a stub may pull in: one, or one for each answer to a question."""
+    match = STUB.fullmatch(stub)
+    if match is None:
+        return []
+    start, question, end = match.groups()
+    return [f"{start}{answer}{end}" for answer in OPTIONS[question]] if question else [start]
+
+
+@pytest.fixture(scope="session")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template's Python unrendered, each variant at the place of its stub.
+
+    The rules of the linter differ by folder, so a variant has to lie where it will lie.
+    """
+    root = tmp_path_factory.mktemp("laid-out")
+    for path in files(".py"):
+        if TEMPLATE in path.parents:
+            place = path.relative_to(TEMPLATE).with_name(rendered(path.name))
+            text = path.read_text(encoding="utf-8")
+            lay(root / "template" / place, text)
+            for variant in included(text):
+                body = (VARIANTS / variant).read_text(encoding="utf-8")
+                lay(root / variant.removesuffix(".py").replace("/", "-") / place, body)
+    for folder in root.iterdir():
+        shutil.copy(PYPROJECT, folder)
+    return root
+
+
+def lay(path: Path, text: str) -> None:
+    """Write a file and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def ruff(folder: Path, *arguments: str) -> str:
+    """Return what the linter says about a folder, by the rules of the service."""
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    return "" if result.returncode == 0 else result.stdout + result.stderr
+
+
+def test_there_is_python_to_look_at() -> None:
+    """The tests below would be content with nothing."""
+    assert {TEMPLATE / "app" / "main.py", VARIANTS / "verifier" / "introspection.py"} <= set(PYTHON)
+
+
+@each_python_file
+def test_python_parses(path: Path) -> None:
+    """Every tool can read the template itself."""
+    ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_python_passes_the_linter(laid_out: Path) -> None:
+    """With the rules that the rendered service ships."""
+    stubs = [path for path in laid_out.rglob("*.py") if STUB.fullmatch(path.read_text("utf-8"))]
+    # A stub says in one line what stands there, and nothing about it.
+    bare = [f"--extend-per-file-ignores={path}:D100" for path in stubs]
+
+    assert ruff(laid_out, "check", "--output-format=concise", *bare) == ""
+
+
+def test_python_is_formatted(laid_out: Path) -> None:
+    """Nothing tidies a project up after it is rendered."""
+    assert ruff(laid_out, "format", "--check") == ""
+
+
+@each_python_file
+def test_python_holds_no_template_code(path: Path) -> None:
+    """A file differs as a whole or not at all: a stub of one line pulls it in."""
+    text = path.read_text(encoding="utf-8")
+
+    if "cookiecutter" in text or "{%" in text:
+        assert STUB.fullmatch(text)
+    assert not re.search(r"\{\{|\}\}|\{#", text)
+
+
+def test_stubs_and_variants_belong_together() -> None:
+    """A stub finds its file under whatever answer, and no file is left from another time."""
+    wanted = {name for path in PYTHON for name in included(path.read_text(encoding="utf-8"))}
+    blocks = re.compile(r"# \{% include '([^']+)' %\}")
+    others = {name for path in files("") for name in blocks.findall(path.read_text("utf-8"))}
+    existing = {
+        path.relative_to(VARIANTS).as_posix() for path in files("") if VARIANTS in path.parents
+    }
+
+    assert wanted | others == existing
+
+
+def test_data_loads() -> None:
+    """Blocks are comments there, and values stand in strings."""
+    for path in files(".toml"):
+        assert tomllib.loads(path.read_text(encoding="utf-8")), path
+    for path in files(".json"):
+        assert json.loads(path.read_text(encoding="utf-8")), path
+    for path in files(".yaml", ".yml"):
+        assert list(yaml.safe_load_all(path.read_text(encoding="utf-8"))), path
+
+
+@pytest.mark.parametrize("path", files(""), ids=shown)
+def test_a_name_is_good_on_windows(path: Path) -> None:
+    """A repository with one bad name cannot be cloned there at all."""
+    name = path.relative_to(ROOT).as_posix()
+
+    assert not re.search(r'["|:<>?*\\]', name)
+    assert len(name) <= 160
+    assert name.count("/") <= 6
+    assert all(part.rstrip(". ") == part for part in name.split("/"))
+
+
+def test_no_folder_has_a_condition() -> None:
+    """cookiecutter would write its files somewhere else."""
+    folders = [path for path in TEMPLATE.rglob("*") if path.is_dir()]
+
+    assert [folder for folder in folders if "{" in folder.relative_to(TEMPLATE).as_posix()] == []
+
+
+def test_a_python_file_that_may_be_missing_is_a_stub() -> None:
+    """Tools do not see a file whose name does not end in `.py`, so its body stands elsewhere."""
+    conditional = [path for path in PYTHON if path.suffix != ".py"]
+
+    assert [p for p in conditional if not STUB.fullmatch(p.read_text(encoding="utf-8"))] == []
+
+
+def test_these_tests_import_what_a_service_imports() -> None:
+    """Root and service name the same versions, so that one installation serves both."""
+    root = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    service = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
+
+    assert root["dependency-groups"]["service"] == service["project"]["dependencies"]
