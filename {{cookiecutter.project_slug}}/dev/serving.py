@@ -33,8 +33,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(host: str, public_port: int, admin_port: int) -> None:
-    """Run a provider until a signal ends it. Raises `NotStarted`."""
+    """Run a provider until a signal ends it. Port 0 means any free one. Raises `NotStarted`."""
     with listen(host, public_port) as public, listen(host, admin_port) as admin:
+        public_port, admin_port = (listener.getsockname()[1] for listener in (public, admin))
         provider = Provider(issuer=f"http://localhost:{public_port}")
 
         # One server with both sockets: of two servers, only one would get the signal to end.
@@ -42,5 +43,6 @@ def serve(host: str, public_port: int, admin_port: int) -> None:
             app = provider.public if scope["server"][1] == public_port else provider.admin
             await app(scope, receive, send)
 
+        print(f"Provider on {host}: port {public_port}, admin port {admin_port}.", flush=True)
         config = uvicorn.Config(listeners, lifespan="off", log_level="warning")
         uvicorn.Server(config).run(sockets=[public, admin])
