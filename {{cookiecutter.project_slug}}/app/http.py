@@ -6,11 +6,13 @@ module sees `ProviderUnavailable` and nothing else.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
@@ -63,12 +65,21 @@ async def open_client(
 
     `transport` replaces the network in tests.
     """
-    if transport is None:
+    async with transport or _network() as wire:
+        yield ProviderClient(wire, time_limit)
+
+
+def _network() -> AiohttpTransport:
+    """Return the transport of production: httpx's interface on the connections of aiohttp."""
+    trust = ssl.create_default_context()
+    session = aiohttp.ClientSession(
         # As many connections as calls: a call waits for its place, never for a connection too.
-        limits = httpx.Limits(max_connections=MAX_CALLS, keepalive_expiry=30)
-        transport = AiohttpTransport(limits=limits, trust_env=False)
-    async with transport:
-        yield ProviderClient(transport, time_limit)
+        connector=aiohttp.TCPConnector(limit=MAX_CALLS, keepalive_timeout=30, ssl=trust),
+        # Nothing that the provider sets with one answer goes out with another question.
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    return AiohttpTransport(client=session, verify=trust)
 
 
 class ProviderClient:

@@ -230,6 +230,23 @@ async def test_a_compressed_answer_is_refused() -> None:
         assert await reason(endpoint) == "compressed_answer"
 
 
+async def test_cookies_are_not_kept() -> None:
+    """What the provider sets with one answer must not go out with another caller's question."""
+    requests: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"token=x"))
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with server(handler) as endpoint, open_client(2) as client:
+        await client.send(endpoint.form(b"token=x"))
+        await client.send(endpoint.form(b"token=x"))
+
+    assert len(requests) == 2
+    assert not [request for request in requests if b"cookie:" in request.lower()]
+
+
 async def test_the_proxy_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens go to the provider, not to whatever proxy a shell happens to name."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")

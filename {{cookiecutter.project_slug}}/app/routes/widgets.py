@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Security
+from fastapi import APIRouter, HTTPException, Request, Security
 from pydantic import BaseModel, Field
 
 from app.auth import Principal, bearer
@@ -11,6 +11,8 @@ from app.auth.errors import REFUSALS
 
 MAX_WIDGETS = 1000
 MAY_WRITE = Security(bearer, scopes=["write:widgets"])
+
+router = APIRouter(prefix="/widgets", tags=["widgets"], responses=REFUSALS)
 
 
 class NewWidget(BaseModel):
@@ -55,32 +57,28 @@ class Widgets:
         return self._by_id.pop(widget_id, None) is not None
 
 
-async def stored_widgets(request: Request) -> Widgets:
-    """Return the widgets of the application."""
+def stored_widgets(request: Request) -> Widgets:
+    """Return the widgets of the application that got `request`."""
     widgets: Widgets = request.app.state.widgets
     return widgets
 
 
-Stored = Annotated[Widgets, Depends(stored_widgets)]
-router = APIRouter(prefix="/widgets", tags=["widgets"], responses=REFUSALS)
-
-
 @router.get("")
 async def list_widgets(
-    principal: Annotated[Principal, Security(bearer)], widgets: Stored
+    request: Request, principal: Annotated[Principal, Security(bearer)]
 ) -> WidgetList:
     """List the widgets for any caller with a valid token."""
-    return WidgetList(widgets=widgets.all(), user=principal.subject)
+    return WidgetList(widgets=stored_widgets(request).all(), user=principal.subject)
 
 
 @router.post("", status_code=201, dependencies=[MAY_WRITE])
-async def create_widget(new: NewWidget, widgets: Stored) -> Widget:
+async def create_widget(new: NewWidget, request: Request) -> Widget:
     """Create a widget for a caller with the scope `write:widgets`."""
-    return widgets.add(new)
+    return stored_widgets(request).add(new)
 
 
 @router.delete("/{widget_id}", status_code=204, dependencies=[MAY_WRITE])
-async def delete_widget(widget_id: str, widgets: Stored) -> None:
+async def delete_widget(widget_id: str, request: Request) -> None:
     """Delete a widget for a caller with the scope `write:widgets`."""
-    if not widgets.remove(widget_id):
+    if not stored_widgets(request).remove(widget_id):
         raise HTTPException(404, "Widget not found")
