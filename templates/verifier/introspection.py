@@ -59,7 +59,7 @@ class IntrospectionVerifier:
     def __init__(
         self, settings: ProviderSettings, client: ProviderClient, clock: Callable[[], float]
     ) -> None:
-        self._endpoint = Endpoint(settings.url, authorization(settings))
+        self._endpoint = Endpoint("POST", settings.url, form_headers(settings))
         self._client = client
         self._clock = clock
 
@@ -72,7 +72,7 @@ class IntrospectionVerifier:
         # No `scope` field: Hydra would answer "inactive" where a scope is missing, and hide a 403.
         # No `token_type_hint`: it never restricts the answer to access tokens.
         form = b"token=" + quote_plus(token).encode()
-        answer = await self._client.send(self._endpoint.form(form))
+        answer = await self._client.send(self._endpoint.request(form))
         check_status(answer, self._clock)
         try:
             document = parse_object(answer.body)
@@ -98,12 +98,16 @@ async def open_verifier(
     yield IntrospectionVerifier(settings, client, clock)
 
 
-def authorization(settings: ProviderSettings) -> dict[str, str]:
-    """Return the header that names this service: HTTP Basic, form-encoded (RFC 6749, 2.3.1)."""
-    if settings.user is None or settings.password is None:
-        return {}
-    pair = f"{quote_plus(settings.user)}:{quote_plus(settings.password.get_secret_value())}"
-    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+def form_headers(settings: ProviderSettings) -> dict[str, str]:
+    """Return the headers of a question, with the credentials of this service if it has any.
+
+    They are sent as HTTP Basic, form-encoded (RFC 6749, section 2.3.1).
+    """
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    if settings.user is not None and settings.password is not None:
+        pair = f"{quote_plus(settings.user)}:{quote_plus(settings.password.get_secret_value())}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    return headers
 
 
 def check_prefix(token: str) -> None:

@@ -37,9 +37,10 @@ class Answer:
 
 
 class Endpoint:
-    """An address at the provider that forms are posted to, prepared once for all calls."""
+    """An address at the provider that is called again and again, so it is prepared once."""
 
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+        self._method = method
         self._url = httpx.URL(url)
         # `Host` here: httpx would add it by building all headers a second time.
         self._headers = httpx.Headers(
@@ -47,14 +48,13 @@ class Endpoint:
                 "Host": self._url.netloc.decode("ascii"),
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
-                "Content-Type": "application/x-www-form-urlencoded",
                 **headers,
             }
         )
 
-    def form(self, body: bytes) -> httpx.Request:
-        """Return the POST of an encoded form."""
-        return httpx.Request("POST", self._url, headers=self._headers, content=body)
+    def request(self, body: bytes | None = None) -> httpx.Request:
+        """Return one call with `body` to send."""
+        return httpx.Request(self._method, self._url, headers=self._headers, content=body)
 
 
 @asynccontextmanager

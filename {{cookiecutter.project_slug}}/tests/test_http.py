@@ -34,7 +34,7 @@ async def server(handler: Handler) -> AsyncIterator[Endpoint]:
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     try:
-        yield Endpoint(f"http://127.0.0.1:{port}/introspect", {})
+        yield Endpoint("POST", f"http://127.0.0.1:{port}/introspect", {})
     finally:
         listener.close()
         for writer in open_writers:
@@ -60,7 +60,7 @@ async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def ask(endpoint: Endpoint, time_limit: float = 2) -> Answer:
     async with open_client(time_limit) as client:
-        return await client.send(endpoint.form(b"token=x"))
+        return await client.send(endpoint.request(b"token=x"))
 
 
 async def reason(endpoint: Endpoint, time_limit: float = 2) -> str:
@@ -159,7 +159,10 @@ async def test_nobody_listens() -> None:
 
 
 async def test_no_such_host() -> None:
-    assert await reason(Endpoint("http://nowhere.invalid/", {})) in ("connection", "timeout")
+    assert await reason(Endpoint("POST", "http://nowhere.invalid/", {})) in (
+        "connection",
+        "timeout",
+    )
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 503])
@@ -185,7 +188,7 @@ async def test_a_redirect_is_not_followed() -> None:
         asked = True
 
     async with server(elsewhere) as other:
-        location = str(other.form(b"").url).encode()
+        location = str(other.request(b"").url).encode()
         redirect = b"HTTP/1.1 307 X\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
         async with server(says(redirect)) as endpoint:
             assert (await ask(endpoint)).status == 307
@@ -240,8 +243,8 @@ async def test_cookies_are_not_kept() -> None:
         await writer.drain()
 
     async with server(handler) as endpoint, open_client(2) as client:
-        await client.send(endpoint.form(b"token=x"))
-        await client.send(endpoint.form(b"token=x"))
+        await client.send(endpoint.request(b"token=x"))
+        await client.send(endpoint.request(b"token=x"))
 
     assert len(requests) == 2
     assert not [request for request in requests if b"cookie:" in request.lower()]
@@ -267,11 +270,11 @@ async def test_calls_in_flight_are_bounded() -> None:
             raise AssertionError
 
     client = ProviderClient(Hanging(), time_limit=30)
-    endpoint = Endpoint("http://localhost/", {})
-    waiting = [asyncio.create_task(client.send(endpoint.form(b""))) for _ in range(MAX_CALLS)]
+    endpoint = Endpoint("POST", "http://localhost/", {})
+    waiting = [asyncio.create_task(client.send(endpoint.request(b""))) for _ in range(MAX_CALLS)]
     await asyncio.sleep(0)
     with pytest.raises(ProviderUnavailable, match="busy"):
-        await client.send(endpoint.form(b""))
+        await client.send(endpoint.request(b""))
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -282,9 +285,9 @@ async def test_calls_in_flight_are_bounded() -> None:
 async def test_a_cancelled_call_gives_its_place_back() -> None:
     async with server(hangs) as endpoint, open_client(30) as client:
         for _ in range(MAX_CALLS + 1):
-            call = asyncio.create_task(client.send(endpoint.form(b"token=x")))
+            call = asyncio.create_task(client.send(endpoint.request(b"token=x")))
             await asyncio.sleep(0)
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.send(endpoint.form(b"token=x")), 0.05)
+            await asyncio.wait_for(client.send(endpoint.request(b"token=x")), 0.05)
