@@ -237,6 +237,7 @@ def show(rows: list[Row]) -> int:
         print(f"{mark} {'  '.join(cells)}".rstrip())
     bad = [row for row in rows if not row.good]
     for row in bad:
-        print(f"! {row.call}: promised is {row.expected.status} {row.expected[1:]}")
+        header, detail = (text.replace("\\", "") for text in row.expected[1:])
+        print(f"! {row.call}: promised is {row.expected.status}  {header}  {detail}")
     print(f"\n{len(rows) - len(bad)} of {len(rows)} calls are as promised.")
     return 1 if bad else 0

@@ -1,5 +1,6 @@
 """The provider and the service as processes: how they are started, awaited and ended."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -54,7 +55,12 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process as long as the block lasts. It has ended when the block is left."""
     with subprocess.Popen(
-        command, env=environment, cwd=folder, stdout=output, stderr=output
+        command,
+        env=environment,
+        cwd=folder,
+        stdout=output,
+        stderr=output,
+        preexec_fn=_ignore_interrupts,
     ) as process:
         try:
             yield process
@@ -70,6 +76,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _ignore_interrupts() -> None:
+    # Ctrl-C reaches a starting process too, which would answer with a traceback. Once it has
+    # started, it has a handler of its own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def wait_until_up(

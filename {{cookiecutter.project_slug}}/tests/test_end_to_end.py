@@ -17,14 +17,18 @@ from tests.callers import bearer
 from tests.end_to_end import Machine, machine, poll, service
 
 
-@pytest.fixture(scope="module", params=["dev", "hydra"])
+HYDRA = [os.environ.get(f"HYDRA_{name}_URL", "").rstrip("/") for name in ("PUBLIC", "ADMIN")]
+NO_HYDRA = pytest.mark.skip("no real Hydra: HYDRA_PUBLIC_URL and HYDRA_ADMIN_URL are not set")
+
+
+@pytest.fixture(
+    scope="module",
+    params=["dev", pytest.param("hydra", marks=() if all(HYDRA) else NO_HYDRA)],
+)
 def endpoints(request: pytest.FixtureRequest) -> Iterator[Endpoints]:
     """Return where the provider listens."""
     if request.param == "hydra":
-        public, admin = (os.environ.get(f"HYDRA_{name}_URL", "") for name in ("PUBLIC", "ADMIN"))
-        if not (public and admin):
-            pytest.skip("no real Hydra: HYDRA_PUBLIC_URL and HYDRA_ADMIN_URL are not set")
-        yield Endpoints(public.rstrip("/"), admin.rstrip("/"))
+        yield Endpoints(*HYDRA)
         return
     public_port, admin_port = free_ports(2)
     local = Endpoints.local(public_port, admin_port)
