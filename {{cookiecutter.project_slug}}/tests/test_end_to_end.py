@@ -16,7 +16,6 @@ from dev.processes import free_ports, provider_command, running, wait_until_up
 from tests.callers import bearer
 from tests.end_to_end import Machine, machine, poll, service
 
-
 HYDRA = [os.environ.get(f"HYDRA_{name}_URL", "").rstrip("/") for name in ("PUBLIC", "ADMIN")]
 NO_HYDRA = pytest.mark.skip("no real Hydra: HYDRA_PUBLIC_URL and HYDRA_ADMIN_URL are not set")
 
