@@ -37,10 +37,10 @@ demo: $(STAMP) ## Render a service, install it, run it and call it (MODE= CACHIN
 test: test-fast test-slow ## Everything
 
 test-fast: $(STAMP) ## What rendering alone can show, in seconds
-	$(BIN)/python -m pytest tests/fast -q -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest tests/fast -q -n $(WORKERS) --dist loadfile
 
 test-slow: $(STAMP) ## Install, check, test and run every combination
-	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadscope
 
 lint: $(STAMP) ## Check the hooks and the tests: style, format, types
 	$(BIN)/ruff check .

@@ -9,6 +9,8 @@ import pytest
 from tests.combinations import ROOT, TEMPLATE, Answer
 from tests.project import Bake, Project, render
 
+GIT = ("git", "-c", "user.name=Tests", "-c", "user.email=tests@example.org")
+
 
 @pytest.fixture(scope="session")
 def bake(tmp_path_factory: pytest.TempPathFactory) -> Bake:
@@ -34,7 +36,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("hooks", "templates", TEMPLATE.name):
         ignore = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv")
         shutil.copytree(ROOT / folder, path / folder, ignore=ignore)
-    git = ["git", "-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "As is"]):
-        subprocess.run([*git, *command], cwd=path, check=True)
+        subprocess.run([*GIT, *command], cwd=path, check=True)
     return path

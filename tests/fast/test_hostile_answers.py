@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,9 +14,6 @@ from cookiecutter.main import cookiecutter
 
 from tests.combinations import COMBINATIONS, QUESTIONS, ROOT, TEMPLATE, Answers, name
 from tests.project import Bake, Project
-
-pytestmark = pytest.mark.xdist_group("hostile answers")
-"""All of them share the projects, so one worker takes all of them."""
 
 HOSTILE = {
     "plain": "Widget Service",
@@ -41,14 +39,12 @@ HOSTILE = {
 }
 
 DESCRIBE = """
-import json, sys
-described = {}
-for path in sys.argv[1:]:
-    for module in [module for module in sys.modules if module.split(".")[0] == "app"]:
-        del sys.modules[module]
-    sys.path[0] = path
-    from app.main import app
-    described[path] = app.openapi()["info"]
+import json, shutil, sys
+from app.main import create_app
+described = []
+for about in sys.argv[1:]:
+    shutil.copy(about, "app/about.toml")
+    described.append(create_app().openapi()["info"])
 json.dump(described, sys.stdout)
 """
 
@@ -80,17 +76,25 @@ def type_answers(into: Path, answers: dict[str, str]) -> Project:
 
 
 @pytest.fixture(scope="module")
-def described(named: dict[str, Project]) -> dict[str, dict[str, str]]:
-    """What the running services say about themselves in OpenAPI, by the text they were given."""
-    paths = {str(project.path): text for text, project in named.items()}
+def described(
+    named: dict[str, Project], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, str]]:
+    """What each service says about itself in OpenAPI, by the text it was given.
+
+    Only `about.toml` differs between them, as a test below shows, so that file is exchanged.
+    """
+    service = tmp_path_factory.mktemp("described") / "service"
+    shutil.copytree(next(iter(named.values())).path, service)
+    abouts = [project.path / "app" / "about.toml" for project in named.values()]
     result = subprocess.run(
-        [sys.executable, "-c", DESCRIBE, *paths],
+        [sys.executable, "-c", DESCRIBE, *abouts],
+        cwd=service,
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, **SERVICE_ENVIRONMENT},
     )
     assert result.returncode == 0, result.stderr
-    return {paths[path]: info for path, info in json.loads(result.stdout).items()}
+    return dict(zip(named, json.loads(result.stdout), strict=True))
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

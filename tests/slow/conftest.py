@@ -1,0 +1,72 @@
+"""How the slow tests are shared out, and the installed project that those of a combination use."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from tests import OWN_ENVIRONMENT
+from tests.combinations import COMBINATIONS, Answers, name
+from tests.conftest import GIT
+from tests.project import Project, render
+
+NOT_FOR_PROJECTS = re.compile(r"MAKE|MFLAGS|PYTEST_|COV|VIRTUAL_ENV|PYTHON(HOME|PATH)|HYDRA_|IDP_")
+
+
+class ByCombination(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all tests of one combination to one worker, so that it is installed once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        test, _, combination = nodeid.rpartition("[")
+        return combination if test else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:  # noqa: ANN401
+    """Group by the parameter. Marks for groups do nothing under pytest 9.2 with xdist 3.8."""
+    return ByCombination(config, log)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return what a project's own commands see: nothing of these tests."""
+    kept = {key: value for key, value in OWN_ENVIRONMENT.items() if not NOT_FOR_PROJECTS.match(key)}
+    return {**kept, "UV_PYTHON_DOWNLOADS": "never", **more}
+
+
+class Installed(Project):
+    """A project that its own commands may change."""
+
+    def make(self, target: str, python: str = sys.executable) -> str:
+        """Run one of its make targets and return what it printed. Fails with all of it."""
+        result = subprocess.run(
+            ["make", target, f"PYTHON={python}"],
+            cwd=self.path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=600,
+        )
+        assert result.returncode == 0, f"make {target} failed in {self.path}\n{result.stdout}"
+        return result.stdout
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS, ids=name)
+def installed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Installed:
+    """Every combination, one after the other, rendered and installed by its own command."""
+    answers: Answers = request.param
+    return install(tmp_path_factory.mktemp("installed"), answers)
+
+
+def install(into: Path, answers: Answers, python: str = sys.executable) -> Installed:
+    """Render a project, commit it as its team would, and install it."""
+    project = Installed(render(into, **answers).path)
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "Begin"]):
+        subprocess.run([*GIT, *command], cwd=project.path, check=True)
+    project.make("install", python)
+    return project

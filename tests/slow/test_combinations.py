@@ -1,0 +1,45 @@
+"""Every combination does what it promises, by its own commands."""
+
+import re
+import subprocess
+
+from tests.slow.conftest import Installed
+
+
+def test_it_passes_its_own_checks(installed: Installed) -> None:
+    """As rendered: linter, formatter and strict types have nothing to say."""
+    said = installed.make("check")
+
+    assert "All checks passed!" in said
+    assert "Success: no issues found" in said
+
+
+def test_it_passes_its_own_tests(installed: Installed) -> None:
+    """With its bound on coverage, and without a warning."""
+    said = installed.make("test")
+
+    (closing,) = re.findall(r"^=+ (.* passed.*) in .*=+$", said, flags=re.M)
+    assert not re.search(r"failed|error|warning", closing)
+    assert re.search(r"^Required test coverage of 95(\.0)?% reached", said, flags=re.M)
+    print(closing)
+
+
+def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
+    """Served for real beside its local provider and called with good and bad tokens."""
+    said = installed.make("demo")
+
+    print(said)
+    assert {"200", "201", "401", "403"} <= set(re.findall(r"\b[2-5]\d\d\b", said))
+
+
+def test_its_commands_leave_nothing_to_commit(installed: Installed) -> None:
+    """Nothing tidies up after rendering, and what tools leave behind is ignored."""
+    status = subprocess.run(
+        ["git", "status", "--porcelain"],
+        cwd=installed.path,
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+    assert set(status.stdout.splitlines()) <= {"?? uv.lock"}
