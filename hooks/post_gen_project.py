@@ -19,18 +19,9 @@ def remove_empty_folders(root: Path) -> None:
                 path.rmdir()
 
 
-def next_steps(answers: Mapping[str, object]) -> str:
+def next_steps(slug: object, mode: object) -> str:
     """Return the chosen mode and the next two commands."""
-    return "\n".join(
-        [
-            "",
-            f"{answers['project_slug']} checks access tokens by {answers['validation_mode']}. Next:",
-            "",
-            f"  cd {answers['project_slug']}",
-            "  make run",
-            "",
-        ]
-    )
+    return f"\n{slug} checks access tokens by {mode}. Next:\n\n  cd {slug}\n  make run\n"
 
 
 def main(answers: Mapping[str, object], root: Path) -> None:
@@ -39,7 +30,7 @@ def main(answers: Mapping[str, object], root: Path) -> None:
     # An update renders in temporary folders, where the commands would be noise. Only the
     # cookiecutter command itself puts the output folder among the answers.
     if "_output_dir" in answers:
-        print(next_steps(answers))
+        print(next_steps(answers["project_slug"], answers["validation_mode"]))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 Text that runs from right to left does without.
 """
 
-JINJA = re.compile(r"\{(?=[#{])|# (?=\{%)")
+JINJA = re.compile(r"\{(?=([#{]))|# (?=(\{%))")
 """Where the template engine would take over if the answer were rendered again."""
 
 BROKEN_UP = {"{": "{ ", "# ": "#"}
@@ -160,8 +160,8 @@ def text_edges(text: str) -> str | None:
 
 def text_jinja(text: str) -> str | None:
     """An update renders the answer again, and would run what now is only text."""
-    if opening := JINJA.search(text):
-        return f"must not hold {text[opening.start() :][: 2 * len(opening[0])]!r}, which opens template code"
+    if found := JINJA.search(text):
+        return f"must not hold {found[0] + (found[1] or found[2])!r}, which opens template code"
     return None
 
 
