@@ -24,15 +24,15 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, for instance: make PYTHON=python3.12")'
 	@command -v uv >/dev/null || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet 'uv>=0.5,<1'; }
 	@uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
-	uv pip install --quiet --python $(BIN)/python --group dev --group service
+	@uv pip install --quiet --python $(BIN)/python --group dev --group service
 	@touch $@
 
 render: $(STAMP) ## Render every combination into build/
-	$(BIN)/python -m tests.render all
+	@$(BIN)/python -m tests.render all
 
 demo: $(STAMP) ## Render a service, install it, run it and call it (MODE= CACHING= WEBHOOKS=)
-	$(BIN)/python -m tests.render demo validation_mode=$(MODE) include_caching=$(CACHING) include_webhooks=$(WEBHOOKS)
-	$(MAKE) -C build/demo/widget-service demo
+	@$(BIN)/python -m tests.render demo validation_mode=$(MODE) include_caching=$(CACHING) include_webhooks=$(WEBHOOKS)
+	@$(MAKE) --no-print-directory -C build/demo/widget-service demo
 
 test: test-fast test-slow ## Everything
 

@@ -5,6 +5,20 @@ import subprocess
 
 from tests.slow.conftest import Installed
 
+CALLS = {
+    ("good token", "200"),
+    ("good token", "201"),
+    ("no Authorization header", "401"),
+    ("malformed token", "401"),
+    ("expired token", "401"),
+    ("revoked token", "401"),
+    ("token of another client", "401"),
+    ("token without our audience", "401"),
+    ("scope is missing", "403"),
+    ("provider gone", "503"),
+}
+"""What every demonstration shows, whatever else belongs to its mode."""
+
 
 def test_it_passes_its_own_checks(installed: Installed) -> None:
     """As rendered: linter, formatter and strict types have nothing to say."""
@@ -28,8 +42,9 @@ def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
     """Served for real beside its local provider and called with good and bad tokens."""
     said = installed.make("demo")
 
-    print(said)
-    assert {"200", "201", "401", "403"} <= set(re.findall(r"\b[2-5]\d\d\b", said))
+    assert re.search(r"^(\d+) of \1 calls are as promised\.$", said, flags=re.M)
+    rows = re.findall(r"^  (?:GET|POST) +/widgets +(\S.*?)  +(\d{3})\b", said, flags=re.M)
+    assert CALLS <= set(rows)
 
 
 def test_its_commands_leave_nothing_to_commit(installed: Installed) -> None:
