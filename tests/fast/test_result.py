@@ -38,12 +38,13 @@ def as_keys(combination: Answers) -> set[str]:
 
 def test_the_files_are_exactly_those_of_the_answers(combination: Answers, project: Project) -> None:
     """Each option brings the files that `expected/files.toml` lists for it, and no other."""
-    expected = list(FILES["base"])
+    expected = set(FILES["base"])
     for key in as_keys(combination):
         question, _, answer = key.partition(".")
-        expected += FILES.get(question, {}).get(answer, [])
+        expected.update(FILES.get(question, {}).get(answer, []))
 
-    assert sorted(project.contents()) == sorted(expected)
+    files = set(project.contents())
+    assert (files - expected, expected - files) == (set(), set())
 
 
 def forbidden_words(combination: Answers) -> list[str]:

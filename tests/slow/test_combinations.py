@@ -44,7 +44,7 @@ def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
 
     assert re.search(r"^(\d+) of \1 calls are as promised\.$", said, flags=re.M)
     rows = re.findall(r"^  (?:GET|POST) +/widgets +(\S.*?)  +(\d{3})\b", said, flags=re.M)
-    assert CALLS <= set(rows)
+    assert set(rows) >= CALLS
 
 
 def test_its_commands_leave_nothing_to_commit(installed: Installed) -> None:
