@@ -240,6 +240,33 @@ def test_the_providers_rate_limit_is_passed_on(
     assert response.headers["retry-after"] == passed_on
 
 
+def test_a_revoked_token_is_refused_at_the_next_request(
+    client: TestClient, provider: Provider, token: IssueToken
+) -> None:
+    revoked = token()
+    before = status(client, revoked)
+    provider.revoke(revoked)
+
+    assert [before, status(client, revoked)] == [200, 401]
+
+
+def test_the_longest_token_is_asked_about(client: TestClient, provider: Provider) -> None:
+    assert status(client, "a" * 8192) == 401
+    assert provider.calls == 1
+
+
+def test_an_outage_is_over_when_it_is_over(
+    client: TestClient, provider: Provider, token: IssueToken
+) -> None:
+    """I6: each request asks anew, so the first one after the outage is let in."""
+    good = token()
+    provider.outage = True
+    during = status(client, good)
+    provider.outage = False
+
+    assert [during, status(client, good)] == [503, 200]
+
+
 @pytest.mark.parametrize("prefix", ["ory_rt_", "ory_ac_"])
 def test_visible_refresh_tokens_and_codes_are_refused_unasked(
     client: TestClient, provider: Provider, prefix: str

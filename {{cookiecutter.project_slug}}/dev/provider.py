@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dev import answers
 from dev.answers import NO_STORE, PRIVATE, OAuthError, api_answer, protocol_answer, read_form
 from dev.clients import AUDIENCE, WRITER, Client, Clients
+from dev.environment import ADMIN_PORT, PUBLIC_PORT
 from dev.grants import Grant, client_credentials
 from dev.tokens import ABSENT, QUESTION, Tokens
 
@@ -28,7 +29,10 @@ __all__ = ["ABSENT", "Provider"]
 
 
 class Provider:
-    """An identity provider with its state. `clock` gives seconds since 1970."""
+    """An identity provider with its state, and an ASGI application: both listeners in one.
+
+    `clock` gives seconds since 1970.
+    """
 
     delay: float = 0
     """Seconds before each answer."""
@@ -60,6 +64,12 @@ class Provider:
             answers.admin_not_found,
             [Middleware(WithoutAdminPrefix)],
         )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve both listeners without a network, told apart by their ports."""
+        port = (scope.get("server") or ("", PUBLIC_PORT))[1]
+        listener = self.admin if port == ADMIN_PORT else self.public
+        await listener(scope, receive, send)
 
     def issue(
         self,

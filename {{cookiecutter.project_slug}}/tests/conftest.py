@@ -13,13 +13,12 @@ from starlette.testclient import TestClient
 
 from app.service import create_app
 from app.wiring import AppSettings
+from dev.environment import Endpoints, service_settings
 from dev.provider import Provider
-from tests.callers import AUDIENCE, Clock
+from tests.callers import Clock
 
-ENVIRON = {
-    "HYDRA_INTROSPECT_URL": "http://localhost:3103/admin/oauth2/introspect",
-    "AUDIENCE": AUDIENCE,
-}
+ENVIRON = service_settings(Endpoints("http://localhost:3102", "http://localhost:3103"))
+"""What the service is started with: the addresses of the local provider."""
 # The same examples at every run. The first one takes long, as tables of Unicode are built for it.
 property_tests.register_profile(
     "service", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -74,7 +73,7 @@ def start(provider: Provider, clock: Clock) -> Iterator[Start]:
             **variables: str,
         ) -> TestClient:
             settings = AppSettings.read({**ENVIRON, **variables})
-            wire = transport or httpx.ASGITransport(provider.admin)
+            wire = transport or httpx.ASGITransport(provider)
             app = create_app(settings, transport=wire, clock=clock)
             if prepare is not None:
                 prepare(app)
