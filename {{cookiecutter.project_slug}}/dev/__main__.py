@@ -11,7 +11,7 @@ from typing import NoReturn
 from dev.calls import CallFailed, fetch_token
 from dev.clients import READER, WRITER
 from dev.demo import demo
-from dev.environment import ADMIN_PORT, HOST, PUBLIC_PORT, Endpoints, service_settings
+from dev.environment import ADMIN_PORT, HOST, PUBLIC_PORT, Endpoints
 from dev.processes import (
     ROOT,
     answers,
@@ -21,6 +21,7 @@ from dev.processes import (
     wait_until_up,
 )
 from dev.serving import NotStarted, is_loopback, listen, serve
+from dev.variables import service_settings
 
 CLIENTS = {client.client_id: client for client in (READER, WRITER)}
 

@@ -8,12 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
 
-from app.about import read_about
 from dev.calls import Reply, fetch_token, register, revoke_token, send
 from dev.clients import READER, WRITER, machine
-from dev.environment import Endpoints, bare_environment, service_settings
+from dev.environment import Endpoints, bare_environment
 from dev.processes import (
     end,
     free_ports,
@@ -22,18 +20,21 @@ from dev.processes import (
     service_command,
     wait_until_up,
 )
+from dev.promises import (
+    HEALTHY,
+    INSUFFICIENT_SCOPE,
+    INVALID_REQUEST,
+    INVALID_TOKEN,
+    NOT_AUTHENTICATED,
+    NOT_READY,
+    UNAVAILABLE,
+    Outcome,
+)
+from dev.specimens import REVOKED, UNUSABLE
+from dev.variables import service_settings
 
-RETRY_AFTER = "Retry-After: [1-9][0-9]*"
 MAX_BODY = 1000
 """Bytes. Little, so that a body over the limit is still a small one."""
-
-
-class Outcome(NamedTuple):
-    """What a caller sees. As an expectation, `header` and `detail` are regular expressions."""
-
-    status: int
-    header: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +52,6 @@ class Row:
             re.fullmatch(pattern, text)
             for pattern, text in zip(self.expected[1:], self.seen[1:], strict=True)
         )
-
-
-def _refused(status: int, detail: str, rest: str = "") -> Outcome:
-    return Outcome(status, re.escape(f'Bearer realm="{read_about().realm}"{rest}'), detail)
-
-
-NOT_AUTHENTICATED = _refused(401, "Not authenticated")
-INVALID_REQUEST = _refused(400, "Invalid request", ', error="invalid_request"')
-INVALID_TOKEN = _refused(401, "Invalid or expired token", ', error="invalid_token"')
-INSUFFICIENT_SCOPE = _refused(
-    403, "insufficient_scope", ', error="insufficient_scope", scope="write:widgets"'
-)
-UNAVAILABLE = Outcome(503, RETRY_AFTER, "Identity provider unavailable")
-HEALTHY = Outcome(200, "", "ok")
-NOT_READY = Outcome(503, "", "unavailable: identity provider")
 
 
 class Caller:
@@ -103,8 +89,8 @@ class Caller:
         yield row("token also in the query", INVALID_REQUEST, good, path=in_query)
         yield row("malformed token", INVALID_TOKEN, "Bearer not/one, but two")
         yield row("token of 8193 bytes", INVALID_TOKEN, "Bearer " + "a" * 8193)
-        yield row("unknown token", INVALID_TOKEN, "Bearer " + "a" * 94)
-        yield row("refresh token", INVALID_TOKEN, "Bearer ory_rt_" + "a" * 87)
+        for call, token in UNUSABLE.items():
+            yield row(call, INVALID_TOKEN, f"Bearer {token}")
 
     def with_tokens_that_went_bad(self) -> Iterator[Row]:
         """Make the calls with tokens that were good, or are good elsewhere."""
@@ -115,7 +101,7 @@ class Caller:
         expiry = time.time() + 1
         revoked = fetch_token(public, WRITER)
         revoke_token(public, WRITER, revoked)
-        yield self.row("revoked token", INVALID_TOKEN, f"Bearer {revoked}")
+        yield self.row("revoked token", REVOKED, f"Bearer {revoked}")
         elsewhere = fetch_token(public, WRITER, audience="")
         yield self.row("token without our audience", INVALID_TOKEN, f"Bearer {elsewhere}")
         stranger = fetch_token(public, register(admin, machine("stranger", WRITER.scope)))

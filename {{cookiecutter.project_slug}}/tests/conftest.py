@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 
 from app.service import create_app
 from app.wiring import AppSettings
-from dev.environment import Endpoints, service_settings
+from dev.environment import Endpoints
 from dev.provider import Provider
+from dev.variables import service_settings
 from tests.callers import Clock
 
 ENVIRON = service_settings(Endpoints("http://localhost:3102", "http://localhost:3103"))

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 
-from dev.environment import HOST, Endpoints, bare_environment, service_settings
+from dev.environment import HOST, Endpoints, bare_environment
 from dev.processes import free_ports, running, service_command, wait_until_up
 from dev.serving import NotStarted
+from dev.variables import service_settings
 from tests.callers import AUDIENCE
 
 SCOPES = "read:widgets write:widgets"

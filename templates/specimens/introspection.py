@@ -1,0 +1,12 @@
+"""Tokens of the demonstration whose fate depends on how this service checks them."""
+
+from dev.promises import INVALID_TOKEN
+
+UNUSABLE = {
+    "unknown token": "a" * 94,
+    "refresh token": "ory_rt_" + "a" * 87,
+}
+"""Tokens that are refused, by the name of the call."""
+
+REVOKED = INVALID_TOKEN
+"""What comes of a token that was revoked a moment ago."""

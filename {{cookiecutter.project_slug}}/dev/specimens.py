@@ -1,0 +1,1 @@
+# {% include 'specimens/' ~ cookiecutter.validation_mode ~ '.py' %}

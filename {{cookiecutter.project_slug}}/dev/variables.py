@@ -1,0 +1,1 @@
+# {% include 'variables/' ~ cookiecutter.validation_mode ~ '.py' %}
