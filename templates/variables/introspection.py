@@ -11,7 +11,7 @@ def service_settings(provider: Endpoints) -> dict[str, str]:
         "HYDRA_INTROSPECT_URL": provider.admin + "/admin" + QUESTION,
         "HYDRA_ADMIN_USER": "",
         "HYDRA_ADMIN_PASS": "",
-        "OLYMPUS_ISSUER": "",
+        "OLYMPUS_ISSUER": provider.issuer,
         "AUDIENCE": AUDIENCE,
         "ALLOWED_CLIENT_IDS": "",
         "ACCEPT_ANY_AUDIENCE": "",

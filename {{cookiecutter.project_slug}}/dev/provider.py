@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dev import answers
 from dev.answers import NO_STORE, PRIVATE, OAuthError, api_answer, protocol_answer, read_form
 from dev.clients import AUDIENCE, WRITER, Client, Clients
-from dev.environment import ADMIN_PORT, PUBLIC_PORT
+from dev.environment import ADMIN_PORT, PUBLIC_PORT, issuer_of
 from dev.grants import Grant, client_credentials
 from dev.tokens import ABSENT, QUESTION, Tokens
 
@@ -42,7 +42,7 @@ class Provider:
     """How often a service asked about a token, answered or not."""
 
     def __init__(
-        self, issuer: str = "http://localhost:3102", clock: Callable[[], float] = time.time
+        self, issuer: str = issuer_of(PUBLIC_PORT), clock: Callable[[], float] = time.time
     ) -> None:
         self.clients = Clients()
         self.tokens = Tokens(issuer, clock)

@@ -7,6 +7,7 @@ import socket
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from dev.environment import issuer_of
 from dev.provider import Provider
 
 
@@ -36,7 +37,7 @@ def serve(host: str, public_port: int, admin_port: int) -> None:
     """Run a provider until a signal ends it. Port 0 means any free one. Raises `NotStarted`."""
     with listen(host, public_port) as public, listen(host, admin_port) as admin:
         public_port, admin_port = (listener.getsockname()[1] for listener in (public, admin))
-        provider = Provider(issuer=f"http://localhost:{public_port}")
+        provider = Provider(issuer=issuer_of(public_port))
 
         # One server with both sockets: of two servers, only one would get the signal to end.
         async def listeners(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 
 from app.service import create_app
 from app.wiring import AppSettings
-from dev.environment import Endpoints
+from dev.environment import ADMIN_PORT, PUBLIC_PORT, Endpoints
 from dev.provider import Provider
 from dev.variables import service_settings
 from tests.callers import Clock
 
-ENVIRON = service_settings(Endpoints("http://localhost:3102", "http://localhost:3103"))
+ENVIRON = service_settings(Endpoints.local(PUBLIC_PORT, ADMIN_PORT))
 """What the service is started with: the addresses of the local provider."""
 # The same examples at every run. The first one takes long, as tables of Unicode are built for it.
 property_tests.register_profile(

@@ -6,6 +6,7 @@ there, and deletes them.
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -27,7 +28,8 @@ NO_HYDRA = pytest.mark.skip("no real Hydra: HYDRA_PUBLIC_URL and HYDRA_ADMIN_URL
 def endpoints(request: pytest.FixtureRequest) -> Iterator[Endpoints]:
     """Return where the provider listens."""
     if request.param == "hydra":
-        yield Endpoints(*HYDRA)
+        discovery = httpx.get(f"{HYDRA[0]}/.well-known/openid-configuration", trust_env=False)
+        yield Endpoints(HYDRA[0], HYDRA[1], discovery.json()["issuer"])
         return
     public_port, admin_port = free_ports(2)
     local = Endpoints.local(public_port, admin_port)
@@ -140,7 +142,7 @@ def test_the_public_listener_is_the_wrong_one(
     endpoints: Endpoints, registered: Machine, tmp_path: Path
 ) -> None:
     """A mistake in our settings says nothing about the token, so it is no 401."""
-    wrong = Endpoints(public=endpoints.public, admin=endpoints.public)
+    wrong = replace(endpoints, admin=endpoints.public)
     with service(wrong, tmp_path) as caller:
         response = caller.get("/widgets", headers=bearer(registered.token()))
         ready = caller.get("/health/ready")
