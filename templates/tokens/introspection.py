@@ -16,6 +16,8 @@ from dev.grants import Grant
 
 ABSENT = object()
 """As the value of a claim: the answer does not have it."""
+ACCESS_TOKEN_STRATEGY = "opaque"
+"""What a client is registered with, to get tokens of this kind whatever the provider's default."""
 QUESTION = "/oauth2/introspect"
 """Where a service asks about tokens, on the admin listener."""
 

@@ -13,6 +13,7 @@ import httpx
 from dev.environment import HOST, Endpoints, bare_environment
 from dev.processes import free_ports, running, service_command, wait_until_up
 from dev.serving import NotStarted
+from dev.tokens import ACCESS_TOKEN_STRATEGY
 from dev.variables import service_settings
 from tests.callers import AUDIENCE
 
@@ -65,6 +66,7 @@ def machine(provider: Endpoints, lifespan: str | None = None) -> Iterator[Machin
         "token_endpoint_auth_method": "client_secret_basic",
         "scope": SCOPES,
         "audience": [AUDIENCE],
+        "access_token_strategy": ACCESS_TOKEN_STRATEGY,
     }
     if lifespan is not None:
         registration["client_credentials_grant_access_token_lifespan"] = lifespan
@@ -112,3 +114,10 @@ def poll(call: Callable[[], httpx.Response], status: int, seconds: float = 10) -
         time.sleep(0.05)
         answer = call()
     return answer
+
+
+def assert_invalid_token(response: httpx.Response) -> None:
+    """Check that the caller is told to get another token, and nothing else."""
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].endswith(', error="invalid_token"')
+    assert response.json() == {"detail": "Invalid or expired token"}

@@ -1,0 +1,1 @@
+# {% include 'end_to_end/' ~ cookiecutter.validation_mode ~ '.py' %}
