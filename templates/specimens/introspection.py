@@ -1,6 +1,6 @@
 """Tokens of the demonstration whose fate depends on how this service checks them."""
 
-from dev.promises import INVALID_TOKEN
+from dev.promises import INVALID_TOKEN, NOT_READY, UNAVAILABLE
 
 UNUSABLE = {
     "unknown token": "a" * 94,
@@ -10,3 +10,9 @@ UNUSABLE = {
 
 REVOKED = INVALID_TOKEN
 """What comes of a token that was revoked a moment ago."""
+
+PROVIDER_GONE = UNAVAILABLE
+"""What comes of a good token while the provider does not answer."""
+
+PROBE_WITHOUT_PROVIDER = NOT_READY
+"""What the service says of itself meanwhile."""

@@ -26,11 +26,9 @@ from dev.promises import (
     INVALID_REQUEST,
     INVALID_TOKEN,
     NOT_AUTHENTICATED,
-    NOT_READY,
-    UNAVAILABLE,
     Outcome,
 )
-from dev.specimens import REVOKED, UNUSABLE
+from dev.specimens import PROBE_WITHOUT_PROVIDER, PROVIDER_GONE, REVOKED, UNUSABLE
 from dev.variables import service_settings
 
 MAX_BODY = 1000
@@ -140,14 +138,14 @@ class Caller:
 
     def without_provider(self) -> Iterator[Row]:
         """Make the calls while the provider is gone."""
-        yield self.row("provider gone", UNAVAILABLE, f"Bearer {self.writer}")
+        yield self.row("provider gone", PROVIDER_GONE, f"Bearer {self.writer}")
         yield self.row("provider gone", HEALTHY, path="/health/live")
         # An outcome is remembered for some seconds.
         deadline = time.monotonic() + 10
-        probe = self.row("provider gone", NOT_READY, path="/health/ready")
+        probe = self.row("provider gone", PROBE_WITHOUT_PROVIDER, path="/health/ready")
         while not probe.good and time.monotonic() < deadline:
             time.sleep(0.1)
-            probe = self.row("provider gone", NOT_READY, path="/health/ready")
+            probe = self.row("provider gone", PROBE_WITHOUT_PROVIDER, path="/health/ready")
         yield probe
 
 
