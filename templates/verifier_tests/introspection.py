@@ -30,6 +30,8 @@ GOOD: dict[str, object] = {
     "token_use": "access_token",
 }
 HUGE = 10**400
+CUSTOM = {"role": "admin", "teams": ["a", {"b": None}]}
+BINDING = {"jkt": "0ZcOCORZNYy"}
 Beside = Callable[..., TestClient]
 
 
@@ -52,7 +54,7 @@ ACCEPTED = {
     "no-issuer": without("iss"),
     "no-times": without("exp", "nbf", "iat"),
     "fractions-of-a-second": {**GOOD, "exp": NOW + 0.5},
-    "custom-data": {**GOOD, "ext": {"role": "admin", "teams": ["a", {"b": None}]}},
+    "custom-data": {**GOOD, "ext": CUSTOM},
     "custom-data-is-null": {**GOOD, "ext": None},
     "scopes-are-null": {**GOOD, "scope": None},
     "expired-within-the-leeway": {**GOOD, "exp": NOW - 9},
@@ -91,7 +93,7 @@ REFUSED = {
     "C7-subject-is-empty": {**GOOD, "sub": ""},
     "C7-subject-is-blank": {**GOOD, "sub": " \t"},
     "C7-client-is-blank": {**without("sub"), "client_id": " "},
-    "D1-bound-to-a-key": {**GOOD, "cnf": {"jkt": "0ZcOCORZNYy"}},
+    "D1-bound-to-a-key": {**GOOD, "cnf": BINDING},
 }
 
 
@@ -144,7 +146,7 @@ NONSENSE: dict[str, dict[str, object] | httpx.Response] = {
     "C4-issued-at-is-text": {**GOOD, "iat": "now"},
     "C5-audience-is-a-number": {**GOOD, "aud": 5},
     "C5-audience-holds-a-number": {**GOOD, "aud": [AUDIENCE, 5]},
-    "C5-audience-is-an-object": {**GOOD, "aud": {AUDIENCE: True}},
+    "C5-audience-is-an-object": {**GOOD, "aud": BINDING},
     "C6-issuer-is-null": {**GOOD, "iss": None},
     "C6-issuer-is-a-list": {**GOOD, "iss": ["http://localhost:3102"]},
     "C7-subject-is-a-number": {**GOOD, "sub": 7},

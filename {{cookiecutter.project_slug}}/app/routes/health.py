@@ -28,7 +28,10 @@ async def live() -> Live:
     return Live()
 
 
-@router.get("/ready", response_model=Live, responses={503: {"model": Unavailable}})
+NOT_READY = {"model": Unavailable, "description": "Something is missing"}
+
+
+@router.get("/ready", response_model=Live, responses={503: NOT_READY})
 async def ready(request: Request) -> Live | Response:
     """Tell whether the service can do its work, within a second."""
     readiness: Readiness = request.app.state.readiness
