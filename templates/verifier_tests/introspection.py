@@ -289,6 +289,14 @@ def test_a_provider_that_vouches_for_anything_is_not_ready(answer: Beside) -> No
     assert answer(GOOD).get("/health/ready").status_code == 503
 
 
+def test_refused_credentials_are_named_by_readiness(answer: Beside) -> None:
+    """Waiting does not help there: somebody has to set other ones."""
+    response = answer(httpx.Response(401)).get("/health/ready")
+
+    assert response.status_code == 503
+    assert response.json()["missing"] == ["identity provider", "credentials that it accepts"]
+
+
 def test_the_question_is_a_plain_form(start: Start) -> None:
     """No `scope` and no hint: Hydra would call a token inactive for a scope it lacks."""
     asked: list[httpx.Request] = []

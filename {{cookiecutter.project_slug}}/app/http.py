@@ -162,7 +162,7 @@ def check_status(answer: Answer, now: Callable[[], float]) -> None:
     if answer.status in (401, 403):
         # Our own credentials: never the caller's fault, and nothing mends it but a person.
         logger.error("identity provider refuses this service status=%d", answer.status)
-        raise ProviderUnavailable("own_credentials")
+        raise ProviderUnavailable("own_credentials", lacks="credentials that it accepts")
     if answer.status == 429:
         raise ProviderUnavailable("rate_limit", retry_after(answer.retry_after, now()))
     raise ProviderUnavailable(f"status_{answer.status}")

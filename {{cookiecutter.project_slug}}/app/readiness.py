@@ -1,12 +1,11 @@
 """Whether the service can do its work: its answer to an orchestrator's readiness probe."""
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from app.auth.errors import AuthError
+from app.auth.errors import ProviderUnavailable
 
 logger = logging.getLogger("app.readiness")
 
@@ -17,7 +16,7 @@ MEMORY = 3.0
 
 
 class Readiness:
-    """Asks each of `checks` (name to function), which raises `AuthError` when it is not ready."""
+    """Asks each of `checks` (name to function), which raises `ProviderUnavailable` if not ready."""
 
     def __init__(
         self,
@@ -31,23 +30,23 @@ class Readiness:
         self._until = float("-inf")
 
     async def missing(self) -> list[str]:
-        """Return the names of the checks that fail. Empty means ready."""
+        """Return the names of the checks that fail, and what they lack. Empty means ready."""
         async with self._asking:  # whoever comes meanwhile gets the outcome of this round
             if self._clock() >= self._until:
-                outcomes = await asyncio.gather(*map(self._fails, self._checks))
-                self._missing = list(itertools.compress(self._checks, outcomes))
+                outcomes = await asyncio.gather(*map(self._lacks, self._checks))
+                self._missing = [name for outcome in outcomes for name in outcome]
                 self._until = self._clock() + MEMORY
             return self._missing
 
-    async def _fails(self, name: str) -> bool:
+    async def _lacks(self, name: str) -> list[str]:
+        reason, lacks = "timeout", None
         try:
             async with asyncio.timeout(BOUND):
                 await self._checks[name]()
+            return []
         except TimeoutError:
-            reason = "timeout"
-        except AuthError as error:
-            reason = error.reason
-        else:
-            return False
+            pass
+        except ProviderUnavailable as error:
+            reason, lacks = error.reason, error.lacks
         logger.warning("not ready missing=%r reason=%s", name, reason)
-        return True
+        return [name] if lacks is None else [name, lacks]

@@ -103,4 +103,4 @@ def test_the_level_is_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
 def test_errors_hold_nothing_but_their_reason() -> None:
     """A subclass that kept a token or an answer would leave with the first traceback."""
     for kind in AuthError.__subclasses__():
-        assert set(vars(kind("reason"))) <= {"reason", "required", "detail", "retry_after"}
+        assert set(vars(kind("reason"))) <= {"reason", "required", "detail", "retry_after", "lacks"}

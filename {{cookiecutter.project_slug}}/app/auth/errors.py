@@ -90,15 +90,17 @@ class WrongCaller(AuthError):
 class ProviderUnavailable(AuthError):
     """The identity provider gave no answer that can be used.
 
-    Never a 401: clients throw good tokens away on a 401. `retry_after` is in whole seconds.
+    Never a 401: clients throw good tokens away on a 401. `retry_after` is in whole seconds, `lacks`
+    is what somebody has to mend where waiting does not help; readiness shows it.
     """
 
     status = 503
     detail = "Identity provider unavailable"
 
-    def __init__(self, reason: str, retry_after: int = 5) -> None:
+    def __init__(self, reason: str, retry_after: int = 5, lacks: str | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.lacks = lacks
 
     def headers(self, realm: str) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}
