@@ -44,7 +44,7 @@ class TokenVerifier(Protocol):
         ...
 
     async def check(self) -> None:
-        """Raise `ProviderUnavailable` unless tokens can be verified now: the service's readiness."""
+        """Raise `ProviderUnavailable` unless tokens can be verified now."""
         ...
 
 
