@@ -1,0 +1,75 @@
+"""An authorization server that somebody else wrote, and the calls that its clients make."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import httpx
+
+from tests.servers.processes import Process
+
+AUDIENCE = "https://widgets.example"
+SCOPES = "read:widgets write:widgets"
+
+
+class Client(NamedTuple):
+    """A client that the server knows."""
+
+    id: str
+    secret: str
+
+
+class UserTokens(NamedTuple):
+    """What a client holds after a user has signed in."""
+
+    subject: str
+    access: str
+    refresh: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationServer(ABC):
+    """A running server. Its addresses are those that it names itself (RFC 8414)."""
+
+    process: Process
+    http: httpx.Client
+    metadata: dict[str, str]
+
+    machine: ClassVar[Client]
+    """Who gets tokens for itself."""
+    web: ClassVar[Client]
+    """Who gets tokens for users."""
+    introspector: ClassVar[Client]
+    """Whose credentials the service asks with."""
+
+    @abstractmethod
+    def user_tokens(self) -> UserTokens:
+        """Sign a user in, in the server's own way."""
+
+    def machine_token(
+        self, *, scope: str = SCOPES, audience: str | None = AUDIENCE, client: Client | None = None
+    ) -> str:
+        """Get a token by a client's own credentials, for `audience` (RFC 8707)."""
+        form = {"grant_type": "client_credentials", "scope": scope}
+        if audience is not None:
+            form["resource"] = audience
+        token: str = self.post("token_endpoint", client or self.machine, form)["access_token"]
+        return token
+
+    def revoke(self, token: str, client: Client) -> None:
+        """End a token, as the client that holds it (RFC 7009)."""
+        self.post("revocation_endpoint", client, {"token": token})
+
+    def post(self, endpoint: str, client: Client, form: dict[str, str]) -> dict[str, str]:
+        """Call an endpoint as a client, and return what it answers."""
+        answer = self.http.post(self.metadata[endpoint], data=form, auth=client)
+        answer.raise_for_status()
+        content: dict[str, str] = answer.json() if answer.content else {}
+        return content
+
+
+def read_metadata(http: httpx.Client, issuer: str) -> dict[str, str]:
+    """Return what a server says about itself."""
+    answer = http.get(f"{issuer}/.well-known/openid-configuration").raise_for_status()
+    metadata: dict[str, str] = answer.json()
+    return metadata

@@ -1,0 +1,77 @@
+// An OpenID provider on a free port of this machine. Once it listens, it prints where.
+
+import { createServer } from 'node:http'
+import Provider from 'oidc-provider'
+
+const SCOPES = 'read:widgets write:widgets'
+
+const machine = (client_id) => ({
+  client_id,
+  client_secret: `${client_id}-secret`,
+  grant_types: ['client_credentials'],
+  redirect_uris: [],
+  response_types: [],
+})
+
+const clients = [
+  machine('machine'),
+  machine('short-lived'),
+  {
+    client_id: 'web',
+    client_secret: 'web-secret',
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: ['https://web.example/callback'],
+  },
+  // Who may ask about tokens and do nothing else. Every odd character has to arrive as it is.
+  {
+    client_id: 'widget service',
+    client_secret: 'a:b c%2Fd+e&f=g/h',
+    grant_types: [],
+    redirect_uris: [],
+    response_types: [],
+  },
+]
+
+const getResourceServerInfo = (ctx, audience, client) => ({
+  audience,
+  scope: SCOPES,
+  accessTokenFormat: 'opaque',
+  accessTokenTTL: client.clientId === 'short-lived' ? 2 : 600,
+})
+
+const configuration = {
+  clients,
+  features: {
+    clientCredentials: { enabled: true },
+    devInteractions: { enabled: false },
+    introspection: { enabled: true },
+    resourceIndicators: { enabled: true, getResourceServerInfo },
+    revocation: { enabled: true },
+  },
+  findAccount: (ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+  interactions: { url: (ctx, { uid }) => `/interaction/${uid}` },
+  pkce: { required: () => false },
+}
+
+// Whoever `login_hint` names is signed in, and agrees to everything.
+async function signIn(provider, request, response) {
+  const { params } = await provider.interactionDetails(request, response)
+  const accountId = params.login_hint
+  const grant = new provider.Grant({ accountId, clientId: params.client_id })
+  grant.addOIDCScope('openid offline_access')
+  grant.addResourceScope(params.resource, SCOPES)
+  const consent = { grantId: await grant.save() }
+  await provider.interactionFinished(request, response, { login: { accountId }, consent })
+}
+
+const server = createServer()
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`
+  const provider = new Provider(issuer, configuration)
+  const answer = provider.callback()
+  server.on('request', (request, response) => {
+    if (request.url.startsWith('/interaction/')) return signIn(provider, request, response)
+    return answer(request, response)
+  })
+  console.log(`Listening at ${issuer}`)
+})

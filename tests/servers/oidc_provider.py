@@ -1,0 +1,97 @@
+"""Node's `oidc-provider`, with opaque tokens.
+
+Its introspection wants a client's credentials. It says no `sub` for a machine and no `token_use`
+at all: `token_type` tells an access token, and is missing for a refresh token.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from tests import OWN_ENVIRONMENT
+from tests.servers.authorization_server import (
+    AUDIENCE,
+    SCOPES,
+    AuthorizationServer,
+    Client,
+    UserTokens,
+    read_metadata,
+)
+from tests.servers.processes import running
+
+SOURCE = Path(__file__).parent / "oidc-provider"
+INSTALL = "npm install --ignore-scripts --no-package-lock --no-audit --no-fund --prefer-offline"
+CALLBACK = "https://web.example/callback"
+"""Where the server sends a user who has signed in. Nobody ever goes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class OidcProvider(AuthorizationServer):
+    """A running `oidc-provider` with the clients that `server.js` lists."""
+
+    machine: ClassVar = Client("machine", "machine-secret")
+    short_lived: ClassVar = Client("short-lived", "short-lived-secret")
+    """A machine whose tokens live for two seconds."""
+    web: ClassVar = Client("web", "web-secret")
+    introspector: ClassVar = Client("widget service", "a:b c%2Fd+e&f=g/h")
+
+    def user_tokens(self) -> UserTokens:
+        """Sign Anna in by the authorization code flow, which needs no more than redirects."""
+        question = {
+            "client_id": self.web.id,
+            "response_type": "code",
+            "redirect_uri": CALLBACK,
+            "scope": f"openid offline_access {SCOPES}",
+            "resource": AUDIENCE,
+            "prompt": "consent",
+            "login_hint": "anna",
+        }
+        answer = self.http.get(self.metadata["authorization_endpoint"], params=question)
+        while (step := answer.next_request) and not str(step.url).startswith(CALLBACK):
+            answer = self.http.send(step)
+        (code,) = parse_qs(urlsplit(answer.headers["location"]).query)["code"]
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "resource": AUDIENCE,
+        }
+        tokens = self.post("token_endpoint", self.web, form)
+        return UserTokens("anna", tokens["access_token"], tokens["refresh_token"])
+
+
+def missing() -> str | None:
+    """Return what this machine lacks to run the server, if anything."""
+    programs = [name for name in ("node", "npm") if shutil.which(name) is None]
+    return f"there is no {' and no '.join(programs)} on this machine" if programs else None
+
+
+def install(folder: Path) -> None:
+    """Put the server into a folder that does not exist yet. Fails with what npm says."""
+    shutil.copytree(SOURCE, folder)
+    result = subprocess.run(
+        INSTALL.split(),
+        cwd=folder,
+        env=OWN_ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert result.returncode == 0, f"npm could not install oidc-provider\n{result.stdout}"
+
+
+@contextmanager
+def start(installed: Path, folder: Path) -> Iterator[OidcProvider]:
+    """Run the server from where it is installed, in an empty folder."""
+    command = ["node", str(installed / "server.js")]
+    with running(command, folder, {}) as process, httpx.Client(trust_env=False) as http:
+        issuer = process.wait_for(r"Listening at (\S+)\n")[1]
+        yield OidcProvider(process, http, read_metadata(http, issuer))

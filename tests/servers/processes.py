@@ -1,0 +1,81 @@
+"""Servers as processes: started, awaited by what they write, and always ended."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+START = 30.0
+"""Seconds that a process may take to start."""
+GRACE = 5.0
+"""Seconds that a process may take to end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that runs, and the file that holds all it writes."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def output(self) -> str:
+        """Return all that it has written so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait until it has written what matches `pattern`. Fails when it ends before."""
+        deadline = time.monotonic() + START
+        while (found := re.search(pattern, self.output())) is None:
+            assert self.popen.poll() is None, f"it ended:\n{self.output()}"
+            assert time.monotonic() < deadline, f"it did not start in time:\n{self.output()}"
+            time.sleep(0.02)
+        return found
+
+    def kill(self) -> None:
+        """End it at once, without a word to those who talk to it."""
+        self.popen.kill()
+        self.popen.wait()
+
+    def end(self) -> None:
+        """End it as an operator does, by force if it does not go."""
+        self.popen.terminate()
+        try:
+            self.popen.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextmanager
+def running(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str]
+) -> Iterator[Process]:
+    """Run a command in `folder` as long as the block lasts.
+
+    It sees `variables` and the search path, and nothing else that is set on this machine.
+    """
+    log = folder / "output.log"
+    environment = {"PATH": os.environ.get("PATH", os.defpath), **variables}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        ) as popen,
+    ):
+        process = Process(popen, log)
+        try:
+            yield process
+        finally:
+            process.end()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, for a server that cannot choose one itself."""
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

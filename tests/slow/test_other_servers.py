@@ -1,0 +1,277 @@
+"""The service beside authorization servers that others wrote, all of them real processes.
+
+What the service writes to its log tells which rule refused a token, and that it was the right one.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import pytest
+
+from tests.combinations import QUESTIONS, Answers
+from tests.project import Bake
+from tests.servers import oidc_provider, service
+from tests.servers.authorization_server import AUDIENCE, AuthorizationServer
+from tests.servers.oidc_provider import OidcProvider
+from tests.servers.service import Service
+
+NO_FEATURES: Answers = {name: False for name, value in QUESTIONS.items() if isinstance(value, bool)}
+"""Nothing is remembered: what the server says shows at the next call."""
+
+StartServer = Callable[[Path], AbstractContextManager[AuthorizationServer]]
+
+only_oidc_provider = pytest.mark.parametrize("start_server", ["oidc-provider"], indirect=True)
+
+
+class StartService(Protocol):
+    """Starts the service beside a server. Variables come on top of those that it needs."""
+
+    def __call__(
+        self, server: AuthorizationServer, **variables: str
+    ) -> AbstractContextManager[Service]:
+        """Return the running service, as long as a block lasts."""
+
+
+@pytest.fixture(scope="module", params=["oidc-provider"])
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> StartServer:
+    """Return how the server is started in an empty folder."""
+    skip_where(oidc_provider.missing())
+    installed = tmp_path_factory.mktemp("installed") / "oidc-provider"
+    oidc_provider.install(installed)
+    return partial(oidc_provider.start, installed)
+
+
+@pytest.fixture(scope="module")
+def server(
+    start_server: StartServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AuthorizationServer]:
+    """Return the server that most tests talk to."""
+    with start_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def start_service(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> StartService:
+    """Return how the rendered service is started."""
+    project = bake(validation_mode="introspection", **NO_FEATURES)
+
+    def start(server: AuthorizationServer, **variables: str) -> AbstractContextManager[Service]:
+        settings = {
+            "HYDRA_INTROSPECT_URL": server.metadata["introspection_endpoint"],
+            "HYDRA_ADMIN_USER": server.introspector.id,
+            "HYDRA_ADMIN_PASS": server.introspector.secret,
+            "OLYMPUS_ISSUER": server.metadata["issuer"],
+            "AUDIENCE": AUDIENCE,
+        }
+        return service.start(
+            project, tmp_path_factory.mktemp("service"), **{**settings, **variables}
+        )
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def caller(server: AuthorizationServer, start_service: StartService) -> Iterator[Service]:
+    """Return the service that most tests call."""
+    with start_service(server) as running:
+        yield running
+
+
+def test_the_service_is_ready(caller: Service) -> None:
+    """Address and credentials are right, and the answer is understood."""
+    assert caller.http.get("/health/ready").json() == {"status": "ok"}
+
+
+def test_a_machine_is_let_in(caller: Service, server: AuthorizationServer) -> None:
+    """Its token carries no `sub`, so it stands for the client itself."""
+    response = caller.get(server.machine_token())
+
+    assert response.status_code == 200
+    assert response.json()["user"] == server.machine.id
+
+
+@only_oidc_provider
+def test_a_user_is_let_in(caller: Service, server: AuthorizationServer) -> None:
+    """A user's token stands for the user, not for the client that got it."""
+    tokens = server.user_tokens()
+
+    response = caller.get(tokens.access)
+
+    assert response.status_code == 200
+    assert response.json()["user"] == tokens.subject
+
+
+def test_a_user_of_a_listed_client_is_let_in(
+    server: AuthorizationServer, start_service: StartService
+) -> None:
+    """Where tokens are for nobody in particular, the client that got them can decide."""
+    tokens = server.user_tokens()
+    with start_service(server, AUDIENCE="", ALLOWED_CLIENT_IDS=server.web.id) as caller:
+        response = caller.get(tokens.access)
+
+    assert response.status_code == 200
+    assert response.json()["user"] == tokens.subject
+
+
+def test_a_token_with_the_scope_may_write(caller: Service, server: AuthorizationServer) -> None:
+    """The server lists scopes in one string."""
+    assert caller.post(server.machine_token()).status_code == 201
+
+
+def test_a_missing_scope_is_named(caller: Service, server: AuthorizationServer) -> None:
+    """The token is fine, so the caller learns which right it has to ask for."""
+    response = caller.post(server.machine_token(scope="read:widgets"))
+
+    assert response.status_code == 403
+    assert response.headers["www-authenticate"].endswith(
+        'error="insufficient_scope", scope="write:widgets"'
+    )
+
+
+def test_a_token_for_nobody_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """A client that does not say whom a token is for gets one that is not for this service."""
+    assert_refused(caller, server.machine_token(audience=None), "audience")
+
+
+@only_oidc_provider
+def test_a_token_for_another_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """Here an audience is one string, not a list of them."""
+    assert_refused(caller, server.machine_token(audience=f"{AUDIENCE}.org"), "audience")
+
+
+@only_oidc_provider
+def test_a_token_of_another_issuer_is_refused(
+    server: AuthorizationServer, start_service: StartService
+) -> None:
+    """The server names itself in every answer, so a difference shows."""
+    with start_service(server, OLYMPUS_ISSUER="https://issuer.example") as caller:
+        assert_refused(caller, server.machine_token(), "issuer")
+
+
+@only_oidc_provider
+def test_an_expired_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """A token is good until its end, and not a moment longer."""
+    token = server.machine_token(client=OidcProvider.short_lived)
+    before = caller.get(token)
+
+    poll(lambda: caller.get(token), 401)
+
+    assert before.status_code == 200
+    assert_refused(caller, token, "inactive")
+
+
+def test_a_revoked_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """A revocation shows at the next call."""
+    token = server.machine_token()
+    before = caller.get(token)
+
+    server.revoke(token, server.machine)
+
+    assert before.status_code == 200
+    assert_refused(caller, token, "inactive")
+
+
+def test_a_refresh_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """It is active, with a subject and scopes. Only its type is not that of an access token."""
+    assert_refused(caller, server.user_tokens().refresh, "token_type")
+
+
+def test_a_revoked_refresh_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """Once it is no longer active, its type does not matter."""
+    token = server.user_tokens().refresh
+
+    server.revoke(token, server.web)
+
+    assert_refused(caller, token, "inactive")
+
+
+@only_oidc_provider
+def test_tokens_end_with_their_grant(caller: Service, server: AuthorizationServer) -> None:
+    """The server withdraws what the user granted when the refresh token is revoked."""
+    tokens = server.user_tokens()
+    before = caller.get(tokens.access)
+
+    server.revoke(tokens.refresh, server.web)
+
+    assert before.status_code == 200
+    assert_refused(caller, tokens.access, "inactive")
+
+
+def test_garbage_is_refused(caller: Service) -> None:
+    """What nobody issued is nobody's."""
+    assert_refused(caller, "garbage", "inactive")
+
+
+@only_oidc_provider
+def test_a_refused_question_is_not_the_callers_fault(caller: Service) -> None:
+    """The server answers 400 about anything that looks like a JWT, which is no word on it."""
+    response = caller.get("eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl")
+
+    assert_unavailable(response)
+
+
+def test_wrong_credentials_of_ours_are_an_error(
+    server: AuthorizationServer, start_service: StartService
+) -> None:
+    """They say nothing about the token, and nobody but a person can mend them."""
+    with start_service(server, HYDRA_ADMIN_USER="another") as caller:
+        response = caller.get(server.machine_token())
+        ready = caller.http.get("/health/ready")
+
+    assert_unavailable(response)
+    assert ready.status_code == 503
+    assert "ERROR app.http identity provider refuses this service" in caller.process.output()
+
+
+def test_a_server_that_is_gone_is_not_the_callers_fault(
+    start_server: StartServer, start_service: StartService, tmp_path: Path
+) -> None:
+    """It is killed while the service keeps a connection open to it."""
+    with start_server(tmp_path) as server, start_service(server) as caller:
+        token = server.machine_token()
+        before = caller.get(token)
+
+        server.process.kill()
+        response = caller.get(token)
+        ready = caller.http.get("/health/ready")
+
+    assert before.status_code == 200
+    assert_unavailable(response)
+    assert ready.status_code == 503
+    assert ready.json() == {"status": "unavailable", "missing": ["identity provider"]}
+
+
+def skip_where(lacks: str | None) -> None:
+    """Skip the tests of a server that cannot run here. `lacks` says why."""
+    if lacks is not None:
+        pytest.skip(lacks)
+
+
+def assert_refused(caller: Service, token: str, reason: str) -> None:
+    """Check that the caller is told to get another token, and the log why."""
+    response = caller.get(token)
+
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].endswith(', error="invalid_token"')
+    assert response.json() == {"detail": "Invalid or expired token"}
+    assert caller.reason(token) == reason
+
+
+def assert_unavailable(response: httpx.Response) -> None:
+    """Check that the caller is told to come back later, with the same token."""
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) >= 1
+    assert "www-authenticate" not in response.headers
+    assert response.json() == {"detail": "Identity provider unavailable"}
+
+
+def poll(call: Callable[[], httpx.Response], status: int, seconds: float = 10) -> None:
+    """Repeat `call` until it has `status`, for a few seconds at most."""
+    deadline = time.monotonic() + seconds
+    while call().status_code != status and time.monotonic() < deadline:
+        time.sleep(0.05)
