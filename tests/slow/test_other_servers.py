@@ -15,7 +15,7 @@ import pytest
 
 from tests.combinations import QUESTIONS, Answers
 from tests.project import Bake
-from tests.servers import oidc_provider, service
+from tests.servers import glewlwyd, oidc_provider, service
 from tests.servers.authorization_server import AUDIENCE, AuthorizationServer
 from tests.servers.oidc_provider import OidcProvider
 from tests.servers.service import Service
@@ -26,6 +26,7 @@ NO_FEATURES: Answers = {name: False for name, value in QUESTIONS.items() if isin
 StartServer = Callable[[Path], AbstractContextManager[AuthorizationServer]]
 
 only_oidc_provider = pytest.mark.parametrize("start_server", ["oidc-provider"], indirect=True)
+only_glewlwyd = pytest.mark.parametrize("start_server", ["glewlwyd"], indirect=True)
 
 
 class StartService(Protocol):
@@ -37,9 +38,14 @@ class StartService(Protocol):
         """Return the running service, as long as a block lasts."""
 
 
-@pytest.fixture(scope="module", params=["oidc-provider"])
-def start_server(tmp_path_factory: pytest.TempPathFactory) -> StartServer:
+@pytest.fixture(scope="module", params=["oidc-provider", "glewlwyd"])
+def start_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> StartServer:
     """Return how the server is started in an empty folder."""
+    if request.param == "glewlwyd":
+        skip_where(glewlwyd.missing())
+        return glewlwyd.start
     skip_where(oidc_provider.missing())
     installed = tmp_path_factory.mktemp("installed") / "oidc-provider"
     oidc_provider.install(installed)
@@ -205,6 +211,14 @@ def test_tokens_end_with_their_grant(caller: Service, server: AuthorizationServe
 def test_garbage_is_refused(caller: Service) -> None:
     """What nobody issued is nobody's."""
     assert_refused(caller, "garbage", "inactive")
+
+
+@only_glewlwyd
+def test_an_altered_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """Whether a signature is right is the server's business here."""
+    head, body, signature = server.machine_token().split(".")
+
+    assert_refused(caller, f"{head}.{body}.{signature[::-1]}", "inactive")
 
 
 @only_oidc_provider

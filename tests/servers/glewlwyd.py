@@ -1,0 +1,141 @@
+"""Debian's `glewlwyd`, set up over its own administration interface.
+
+Its access tokens are JWTs, and it is asked about them all the same. It says neither `sub` for a
+machine nor `iss` for anybody, writes the token's type in small letters, and tells a client about
+its own tokens only.
+"""
+
+import gzip
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+
+from tests.servers.authorization_server import (
+    AUDIENCE,
+    SCOPES,
+    AuthorizationServer,
+    Client,
+    UserTokens,
+    read_metadata,
+)
+from tests.servers.processes import HOST, free_port, running
+
+MODULES = Path("/usr/lib/glewlwyd")
+TABLES = Path("/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz")
+"""The package brings the empty database as documentation."""
+USER = {"username": "anna", "password": "anna-password"}
+ADMINISTRATOR = {"username": "admin", "password": "password"}
+"""Who exists in an empty database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glewlwyd(AuthorizationServer):
+    """A running `glewlwyd` with one client, which gets the tokens and asks about them."""
+
+    machine: ClassVar = Client("machine", "machine-secret")
+    web: ClassVar = machine
+    introspector: ClassVar = machine
+
+    def user_tokens(self) -> UserTokens:
+        """Sign Anna in by her password, for no audience. Her subject is a random one."""
+        form = {"grant_type": "password", "scope": SCOPES, **USER}
+        tokens = self.post("token_endpoint", self.web, form)
+        header = {"Authorization": f"Bearer {tokens['access_token']}"}
+        profile = self.http.get(self.metadata["userinfo_endpoint"], headers=header)
+        subject: str = profile.raise_for_status().json()["sub"]
+        return UserTokens(subject, tokens["access_token"], tokens["refresh_token"])
+
+
+def missing() -> str | None:
+    """Return what this machine lacks to run the server, if anything."""
+    if shutil.which("glewlwyd") is None:
+        return "there is no glewlwyd on this machine"
+    return None if TABLES.exists() else "glewlwyd is here without the tables of its database"
+
+
+@contextmanager
+def start(folder: Path) -> Iterator[Glewlwyd]:
+    """Run the server in an empty folder, with a database of its own."""
+    port = free_port()
+    address = f"http://{HOST}:{port}/"
+    database = folder / "glewlwyd.db"
+    create(database)
+    variables = {
+        "GLWD_BIND_ADDRESS": HOST,
+        "GLWD_PORT": str(port),
+        "GLWD_EXTERNAL_URL": address,
+        "GLWD_LOG_MODE": "console",
+        "GLWD_LOG_LEVEL": "INFO",
+        "GLWD_DATABASE_TYPE": "sqlite3",
+        "GLWD_DATABASE_SQLITE3_PATH": str(database),
+        "GLWD_USER_MODULE_PATH": str(MODULES / "user"),
+        "GLWD_CLIENT_MODULE_PATH": str(MODULES / "client"),
+        "GLWD_AUTH_SCHEME_MODULE_PATH": str(MODULES / "scheme"),
+        "GLWD_PLUGIN_MODULE_PATH": str(MODULES / "plugin"),
+    }
+    command = ["glewlwyd", "--env-variables"]
+    with running(command, folder, variables) as process, httpx.Client(trust_env=False) as http:
+        process.wait_for("Glewlwyd started on port")
+        issuer = set_up(http, f"{address}api")
+        yield Glewlwyd(process, http, read_metadata(http, issuer))
+
+
+def create(database: Path) -> None:
+    """Create the database, with the administrator and nobody else."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(gzip.decompress(TABLES.read_bytes()).decode())
+
+
+def set_up(http: httpx.Client, api: str) -> str:
+    """Create issuer, scopes, client and user as the administrator. Return the issuer."""
+    issuer = f"{api}/oidc"
+    client = Glewlwyd.machine
+    scopes = SCOPES.split()
+    parameters = {
+        "iss": issuer,
+        "jwt-type": "sha",
+        "jwt-key-size": "256",
+        "key": "a secret of the server alone",
+        "access-token-duration": 600,
+        "refresh-token-duration": 3600,
+        "code-duration": 60,
+        "allow-non-oidc": True,
+        "auth-type-client-enabled": True,
+        "auth-type-code-enabled": False,
+        "auth-type-implicit-enabled": False,
+        "auth-type-password-enabled": True,
+        "auth-type-refresh-enabled": True,
+        "introspection-revocation-allowed": True,
+        "introspection-revocation-allow-target-client": True,
+        "resource-allowed": True,
+        "resource-scope": {scope: [AUDIENCE] for scope in scopes},
+        "resource-scope-and-client-property": False,
+        "resource-client-property": "resource",
+    }
+    plugin = {"module": "oidc", "name": "oidc", "display_name": "Test", "parameters": parameters}
+    registration = {
+        "client_id": client.id,
+        "client_secret": client.secret,
+        "password": client.secret,
+        "confidential": True,
+        "enabled": True,
+        "scope": scopes,
+        "authorization_type": ["client_credentials", "password", "refresh_token"],
+        "token_endpoint_auth_method": ["client_secret_basic"],
+    }
+    requests: list[tuple[str, Mapping[str, object]]] = [
+        ("/auth/", {**ADMINISTRATOR}),
+        ("/mod/plugin/", plugin),
+        *(("/scope/", {"name": scope, "password_required": False}) for scope in scopes),
+        ("/client/", registration),
+        ("/user/", {**USER, "scope": [*scopes, "g_profile"], "enabled": True}),
+    ]
+    for path, content in requests:
+        http.post(api + path, json=content).raise_for_status()
+    return issuer
