@@ -1,7 +1,6 @@
 """Asks Olympus about a token: introspection (RFC 7662) at Hydra's admin listener."""
 
 import base64
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import quote_plus
@@ -92,7 +91,7 @@ class IntrospectionVerifier:
 
 @asynccontextmanager
 async def open_verifier(
-    settings: ProviderSettings, client: ProviderClient, clock: Callable[[], float] = time.time
+    settings: ProviderSettings, client: ProviderClient, clock: Callable[[], float]
 ) -> AsyncIterator[TokenVerifier]:
     """Open the verifier for the life of the service."""
     yield IntrospectionVerifier(settings, client, clock)

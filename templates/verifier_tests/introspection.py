@@ -221,6 +221,8 @@ RETRY_AFTER = {
     "absurd": ("9" * 5000, "3600"),
     "a-date": ("Fri, 15 Jan 2027 08:00:30 GMT", "30"),
     "a-date-in-the-past": ("Fri, 15 Jan 2021 08:00:00 GMT", "1"),
+    "a-date-that-no-clock-shows": ("Fri, 15 Jan 99999999999999999999 08:00:30 GMT", "5"),
+    "the-first-of-dates": ("Mon, 01 Jan 0001 00:00:00 -0000", "1"),
     "nonsense": ("soon", "5"),
     "a-fraction": ("1.5", "5"),
     "negative": ("-7", "5"),

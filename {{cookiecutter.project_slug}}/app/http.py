@@ -180,6 +180,6 @@ def retry_after(value: str | None, now: float) -> int:
     else:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - now
-        except ValueError:
+        except (ValueError, OverflowError):  # no date, or one that no clock shows
             return 5
     return max(1, min(3600, int(seconds)))
