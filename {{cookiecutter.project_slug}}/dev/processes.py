@@ -1,12 +1,13 @@
 """The provider and the service as processes: how they are started, awaited and ended."""
 
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -23,13 +24,17 @@ GRACE = 5.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on. They are held together, so all are different."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    try:
-        return [listener.getsockname()[1] for listener in sockets]
-    finally:
-        for listener in sockets:
-            listener.close()
+    """Return ports that nobody listens on.
+
+    They lie below those that the system gives to connections, so that none of them is taken
+    between this look and the start of a server.
+    """
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+        with suppress(OSError), socket.create_server((HOST, port)):
+            ports.add(port)
+    return list(ports)
 
 
 def provider_command(public_port: int, admin_port: int) -> list[str]:

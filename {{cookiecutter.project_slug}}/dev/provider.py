@@ -1,8 +1,8 @@
 """A local identity provider for development and tests, in memory.
 
 It answers as Ory Hydra does, on the same two listeners: `public` for clients that want a token,
-`admin` for services that ask about one and for operators. Never for production: what it knows is
-in this folder for everyone to read.
+`admin` for operators and whom they let in. Never for production: what it knows is in this folder
+for everyone to read.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Provider:
     outage: bool = False
     """While true, every answer is a 503."""
     calls: int = 0
-    """How often a service asked about a token, answered or not."""
+    """How often a service asked what it needs to check tokens, answered or not."""
 
     def __init__(
         self, issuer: str = issuer_of(PUBLIC_PORT), clock: Callable[[], float] = time.time

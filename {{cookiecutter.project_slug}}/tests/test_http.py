@@ -34,7 +34,7 @@ async def server(handler: Handler) -> AsyncIterator[Endpoint]:
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     try:
-        yield Endpoint("POST", f"http://127.0.0.1:{port}/introspect", {})
+        yield Endpoint("POST", f"http://127.0.0.1:{port}/answer", {})
     finally:
         listener.close()
         for writer in open_writers:

@@ -112,9 +112,9 @@ def test_plain_http_is_refused_on_a_public_network(host: str) -> None:
 
 
 NOT_A_URL = {
-    "no-scheme": "hydra:5003/introspect",
+    "no-scheme": "hydra:5003/answer",
     "other-scheme": "ftp://hydra/",
-    "no-host": "http:///introspect",
+    "no-host": "http:///answer",
     "credentials": "https://user:pass@hydra.example.com/",
     "query": "https://hydra.example.com/?a=b",
     "empty-query": "https://hydra.example.com/?",

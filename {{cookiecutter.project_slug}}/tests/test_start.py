@@ -27,7 +27,7 @@ def load(directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_wrong_environment_stops_the_start_in_words(tmp_path: Path) -> None:
     """One sentence a problem on standard error, no traceback, and a failure for the supervisor."""
-    process = load(tmp_path, IDP_TIMEOUT="soon", HYDRA_INTROSPECT_URL="")
+    process = load(tmp_path, IDP_TIMEOUT="soon")
 
     assert process.returncode not in (0, None)
     assert "Traceback" not in process.stderr
