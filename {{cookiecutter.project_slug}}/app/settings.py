@@ -86,8 +86,10 @@ def _sentence(composition: type[Composition], problem: Mapping[str, Any]) -> str
     return f"{variable} {wrong}, for example {variable}={examples[0]}"
 
 
-def _names(value: str) -> frozenset[str]:
-    """Split a comma-separated list."""
+def _names(value: str | frozenset[str]) -> frozenset[str]:
+    """Split a comma-separated list. A default is split already."""
+    if isinstance(value, frozenset):
+        return value
     names = frozenset(name.strip() for name in value.split(",")) - {""}
     if not names:
         raise ValueError("names nothing: set at least one value")
@@ -196,6 +198,7 @@ class PolicySettings(Settings):
 
     audience: Names = Field(
         default=frozenset(),
+        validate_default=True,
         alias="AUDIENCE",
         description="the names of this service in `aud`, separated by commas",
         examples=["https://widgets.example.com"],
