@@ -96,6 +96,14 @@ def test_a_token_in_header_and_query_is_an_invalid_request(
     assert refused(response) == INVALID_REQUEST
 
 
+def test_an_empty_token_in_the_query_is_an_invalid_request_too(
+    client: TestClient, token: IssueToken
+) -> None:
+    response = client.get("/widgets?access_token=", headers=bearer(token()))
+
+    assert refused(response) == INVALID_REQUEST
+
+
 def test_two_headers_are_an_invalid_request(client: TestClient, token: IssueToken) -> None:
     """H5: two readers of one request must not see two callers."""
     header = ("Authorization", f"Bearer {token()}")
@@ -121,6 +129,7 @@ MALFORMED = {
     "H4-quotes": b'Bearer "abc"',
     "H4-equals-inside": b"Bearer a=b",
     "H4-no-blank": b"Bearer,abc",
+    "H4-slash-for-a-blank": b"Bearer/abc",
     "H9-just-too-long": b"Bearer " + b"a" * 8193,
     "H9-a-megabyte": b"Bearer " + b"a" * 1_000_000,
 }
@@ -186,6 +195,16 @@ def test_a_provider_that_is_down_is_not_the_callers_fault(
     assert 1 <= int(response.headers["retry-after"]) <= 3600
 
 
+def test_a_slow_provider_is_given_up_after_the_time_limit(
+    start: Start, provider: Provider, token: IssueToken
+) -> None:
+    """I6: the answer would come, but later than `IDP_TIMEOUT` says."""
+    provider.delay = 0.5
+    client = start(IDP_TIMEOUT="0.05")
+
+    assert refused(client.get("/widgets", headers=bearer(token()))) == UNAVAILABLE
+
+
 def test_the_provider_comes_back(
     start: Start, provider: Provider, token: IssueToken, clock: Clock
 ) -> None:
@@ -232,6 +251,30 @@ def test_a_machine_route_takes_machines_only(restricted: TestClient, token: Issu
 
     assert (machine.status_code, machine.json()) == (200, "writer")
     assert refused(user) == (403, None, "Machine token required")
+
+
+def test_a_route_with_two_scopes_needs_both(start: Start, token: IssueToken) -> None:
+    """The challenge names both, and one of them is not enough."""
+
+    def add_route(app: FastAPI) -> None:
+        @app.get("/report")
+        async def report(
+            caller: Annotated[Principal, Security(user_bearer, scopes=["read:a", "read:b"])],
+        ) -> str:
+            return caller.subject
+
+    client = start(prepare=add_route)
+    both, one = (
+        client.get("/report", headers=bearer(token(scopes=scopes, subject="anna")))
+        for scopes in [("read:b", "read:a"), ("read:b",)]
+    )
+
+    assert both.status_code == 200
+    assert refused(one) == (
+        403,
+        challenge(', error="insufficient_scope", scope="read:a read:b"'),
+        "insufficient_scope",
+    )
 
 
 def test_other_services_tokens_are_refused(client: TestClient, token: IssueToken) -> None:
