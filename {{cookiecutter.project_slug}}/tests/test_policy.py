@@ -1,5 +1,6 @@
 """The rules about claims, one by one, as the functions that hold them."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -61,6 +62,22 @@ def test_one_wrong_claim_is_refused_for_its_reason(reason: str, change: dict[str
     assert refusal.value.reason == reason
 
 
+@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
+def test_the_type_of_a_token_has_no_case(token_type: str) -> None:
+    """RFC 6749, section 5.1: and it decides where no `token_use` is sent."""
+    POLICY.admit(replace(CLAIMS, token_use=None, token_type=token_type), NOW)
+
+
+def test_an_answer_that_names_no_issuer_is_of_the_one_that_was_asked() -> None:
+    assert POLICY.admit(replace(CLAIMS, issuer=None), NOW).issuer is None
+
+
+@pytest.mark.parametrize("binding", [{}, None, False, {"unknown": 1}])
+def test_a_token_is_bound_whatever_the_binding_says(binding: object) -> None:
+    """D1: nothing here can check a binding, so none of them may be overlooked."""
+    assert parse_claims({"cnf": binding}).bound
+
+
 def test_a_client_that_acts_for_itself_is_a_machine() -> None:
     named = POLICY.admit(replace(CLAIMS, subject="web"), NOW)
     unnamed = POLICY.admit(replace(CLAIMS, subject=None), NOW)
@@ -106,3 +123,32 @@ def test_a_parser_error_does_not_quote_the_document() -> None:
 
     assert refusal.value.__cause__ is None
     assert "s3cret" not in repr(refusal.value)
+
+
+def test_no_claim_can_be_added_to_the_rest() -> None:
+    claims = parse_claims({"sub": "a", "role": "reader"})
+
+    with pytest.raises(TypeError):
+        claims.extra["role"] = "admin"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_does_not_have_are_refused_everywhere(number: str) -> None:
+    """A response that repeats a claim could not be written."""
+    with pytest.raises(MalformedClaims):
+        parse_object(json.dumps({"ext": [float(number)]}).encode())
+
+
+def test_a_parser_error_hides_the_exception_of_the_parser() -> None:
+    """That one holds the whole document, and whatever prints a traceback could print it."""
+    with pytest.raises(MalformedClaims) as refusal:
+        parse_object(b'{"secret": "s3cret"')
+
+    assert refusal.value.__suppress_context__
+
+
+def test_a_refused_claim_is_named_and_not_quoted() -> None:
+    with pytest.raises(MalformedClaims) as refusal:
+        parse_claims({"sub": ["s3cret"]})
+
+    assert str(refusal.value) == "sub"
