@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.auth.errors import ProviderUnavailable
-from app.http import MAX_CALLS, Answer, Endpoint, ProviderClient, open_client
+from app.http import MAX_CALLS, Answer, Endpoint, ProviderClient, check_status, open_client
 
 pytestmark = pytest.mark.anyio
 
@@ -291,3 +291,99 @@ async def test_a_cancelled_call_gives_its_place_back() -> None:
             await asyncio.gather(call, return_exceptions=True)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.send(endpoint.request(b"token=x")), 0.05)
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Raises what it is given, one after the other, and answers when nothing is left."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.calls = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return httpx.Response(200, content=b"{}")
+
+
+@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout])
+async def test_a_failed_connection_is_tried_once_more(kind: type[httpx.TransportError]) -> None:
+    """Which of the two a refused connection is differs from transport to transport."""
+    wire = Wire(kind("refused"))
+    answer = await ProviderClient(wire, 1).send(httpx.Request("POST", "http://localhost/"))
+
+    assert answer.status == 200
+    assert wire.calls == 2
+
+
+@pytest.mark.parametrize("kind", [httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError])
+async def test_a_question_that_arrived_is_not_asked_again(
+    kind: type[httpx.TransportError],
+) -> None:
+    """A provider in trouble must not get every question twice."""
+    wire = Wire(kind("cut off"))
+    with pytest.raises(ProviderUnavailable, match="connection"):
+        await ProviderClient(wire, 1).send(httpx.Request("POST", "http://localhost/"))
+
+    assert wire.calls == 1
+
+
+async def test_a_call_that_finds_no_place_waits_a_moment_and_no_more() -> None:
+    """It does not use up the whole time limit: the caller may try another replica."""
+    gate = asyncio.Event()
+    client = ProviderClient(Gate(gate), time_limit=1)
+    request = httpx.Request("POST", "http://localhost/")
+    waiting = [asyncio.create_task(client.send(request)) for _ in range(MAX_CALLS)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(ProviderUnavailable, match="busy"):
+        await client.send(request)
+    gate.set()
+    assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
+
+
+async def test_the_place_of_a_cancelled_call_can_be_taken() -> None:
+    """Callers that go away must not use the places up, one by one, until nobody can ask."""
+    gate = asyncio.Event()
+    client = ProviderClient(Gate(gate), time_limit=1)
+    request = httpx.Request("POST", "http://localhost/")
+    calls = [asyncio.create_task(client.send(request)) for _ in range(MAX_CALLS)]
+    await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    gate.set()
+
+    assert (await client.send(request)).status == 200
+
+
+class Gate(httpx.AsyncBaseTransport):
+    """Answers when the gate is open."""
+
+    def __init__(self, gate: asyncio.Event) -> None:
+        self.gate = gate
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self.gate.wait()
+        return httpx.Response(200, content=b"{}")
+
+
+STATUSES = {
+    201: "status_201",
+    204: "status_204",
+    302: "status_302",
+    401: "own_credentials",
+    403: "own_credentials",
+    404: "status_404",
+    429: "rate_limit",
+    500: "status_500",
+}
+
+
+@pytest.mark.parametrize(("status", "why"), STATUSES.items())
+async def test_every_status_but_200_is_an_outage_with_a_reason(status: int, why: str) -> None:
+    with pytest.raises(ProviderUnavailable) as refusal:
+        check_status(Answer(status, b"{}", None), time.time)
+
+    assert refusal.value.reason == why
