@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from app.settings import InvalidSettings, environment, is_private
+from app.settings import InvalidSettings, Settings, environment, is_private
 from app.wiring import AppSettings
 from tests.conftest import ENVIRON
 
@@ -62,6 +63,17 @@ def test_a_wrong_value_is_one_sentence_with_a_way_out(variable: str, value: str)
     assert f"for example {variable}=" in sentences[0]
 
 
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_number_that_is_none_is_refused_without_a_bound_too(value: str) -> None:
+    """Every comparison with it is false, so a rule that uses it would be no rule."""
+
+    class Unbounded(Settings):
+        seconds: float
+
+    with pytest.raises(ValidationError):
+        Unbounded.model_validate({"seconds": value})
+
+
 def test_all_problems_are_said_at_once() -> None:
     sentences = problems(IDP_TIMEOUT="0", LOG_LEVEL="loud", CLOCK_LEEWAY="x", AUDIENCE="")
 
@@ -96,8 +108,8 @@ PRIVATE = (
     "192.168.1.1 ::1 fd00::1 ::ffff:10.0.0.1"
 )
 PUBLIC = (
-    "example.com a.localhost.com notlocal.com 8.8.8.8 172.32.0.1 169.254.169.254 2001:db8::1 "
-    "::ffff:8.8.8.8 134744072 0x08080808 8.8.2056"
+    "example.com a.localhost.com notlocal.com a.notlocal 8.8.8.8 172.32.0.1 169.254.169.254 "
+    "2001:db8::1 ::ffff:8.8.8.8 134744072 0x08080808 8.8.2056"
 )
 
 
@@ -109,6 +121,12 @@ def test_plain_http_is_taken_inside_a_network(host: str) -> None:
 @pytest.mark.parametrize("host", PUBLIC.split())
 def test_plain_http_is_refused_on_a_public_network(host: str) -> None:
     assert not is_private(host)
+
+
+def test_plain_http_is_refused_for_an_address_of_the_provider() -> None:
+    (sentence,) = problems(OLYMPUS_ISSUER="http://issuer.example.com")
+
+    assert sentence.startswith("OLYMPUS_ISSUER sends tokens over a public network in clear")
 
 
 NOT_A_URL = {
