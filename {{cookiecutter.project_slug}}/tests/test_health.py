@@ -102,3 +102,17 @@ async def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     readiness = Readiness({"identity provider": hangs, "clock": passes})
 
     assert await readiness.missing() == ["identity provider"]
+
+
+@pytest.mark.anyio
+async def test_a_check_that_hangs_costs_the_bound_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the check itself would wait for."""
+    monkeypatch.setattr("app.readiness.BOUND", 0.01)
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(1):
+        assert await Readiness({"a": hangs, "b": hangs}).missing() == ["a", "b"]

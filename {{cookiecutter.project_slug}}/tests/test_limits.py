@@ -4,8 +4,11 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
+from app.limits import BodyLimit
 from app.routes.widgets import MAX_WIDGETS, NewWidget, Widgets
 from dev.provider import Provider
 from tests.callers import bearer
@@ -110,3 +113,27 @@ def test_the_number_of_widgets_is_capped() -> None:
     kept = [widgets.add(NewWidget(name=str(number))) for number in range(MAX_WIDGETS + 3)]
 
     assert widgets.all() == kept[3:]
+
+
+@pytest.mark.anyio
+async def test_the_parts_of_a_body_are_added_up() -> None:
+    """Each part is small enough; a server hands them over one by one."""
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": b" " * 60, "more_body": True}
+
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    async def read_on(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(3):
+            await receive()
+
+    with pytest.raises(HTTPException) as refusal:
+        await BodyLimit(read_on, 100)({"type": "http", "headers": []}, receive, send)
+
+    assert refusal.value.status_code == 413
+    assert asked == 2

@@ -54,9 +54,12 @@ def test_no_log_line_and_no_answer_holds_a_token(
     assert not [secret for secret in secrets if secret in written]
 
 
-def test_refused_credentials_are_loud(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_loud(
+    start: Start, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
     """I8: only a person can mend it, so it is an error and not a warning among others."""
-    client = start(httpx.MockTransport(lambda _: httpx.Response(401)))
+    client = start(httpx.MockTransport(lambda _: httpx.Response(status)))
     client.get("/widgets", headers=bearer("opaque"))
 
     assert "ERROR app.http identity provider refuses this service" in capsys.readouterr().err
@@ -89,6 +92,16 @@ def test_a_record_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert written.count("\n") == 1
     assert "ERROR app.test a\\r\\nb\\nTraceback" in written
     assert "ValueError: two\\nlines" in written
+
+
+def test_an_escape_in_a_record_is_told_from_a_line_break(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What a caller sent as a backslash and an `n` stays what it was."""
+    configure_logging("INFO")
+    logging.getLogger("app.test").info("a\\nb\nc")
+
+    assert capsys.readouterr().err.endswith("app.test a\\\\nb\\nc\n")
 
 
 def test_the_level_is_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
