@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import quote_plus
 
+import httpx
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from app.auth.claims import Claims, MalformedClaims, TokenVerifier, parse_claims, parse_object
+from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.http import Endpoint, ProviderClient, check_status
+from app.http import Endpoint, ProviderClient, check_status, open_client
 from app.settings import ProviderUrl, Settings
 
 PROBE = "readiness-probe"
@@ -52,7 +53,7 @@ class ProviderSettings(Settings):
         return password
 
 
-class IntrospectionVerifier:
+class ProviderVerifier:
     """Asks the provider about every token, so a revocation shows at the next request."""
 
     def __init__(
@@ -91,10 +92,14 @@ class IntrospectionVerifier:
 
 @asynccontextmanager
 async def open_verifier(
-    settings: ProviderSettings, client: ProviderClient, clock: Callable[[], float]
-) -> AsyncIterator[TokenVerifier]:
-    """Open the verifier for the life of the service."""
-    yield IntrospectionVerifier(settings, client, clock)
+    settings: ProviderSettings,
+    time_limit: float,
+    transport: httpx.AsyncBaseTransport | None,
+    clock: Callable[[], float],
+) -> AsyncIterator[ProviderVerifier]:
+    """Open the verifier for the life of the service. `time_limit` in seconds, for one call."""
+    async with open_client(time_limit, transport) as client:
+        yield ProviderVerifier(settings, client, clock)
 
 
 def form_headers(settings: ProviderSettings) -> dict[str, str]:

@@ -1,15 +1,14 @@
 """What this service is put together from."""
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import httpx
 
 from app.auth.bearer import Authenticator
 from app.auth.policy import Policy
-from app.auth.verifier import ProviderSettings, open_verifier
-from app.http import open_client
+from app.auth.verifier import ProviderSettings, ProviderVerifier, open_verifier
 from app.readiness import Readiness
 from app.settings import Composition, PolicySettings, ServiceSettings
 
@@ -22,12 +21,21 @@ class AppSettings(Composition):
     provider: ProviderSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The parts of the running service that requests come across."""
+
+    provider: ProviderVerifier
+    authenticator: Authenticator
+    readiness: Readiness
+
+
 @asynccontextmanager
 async def assemble(
     settings: AppSettings,
-    transport: httpx.AsyncBaseTransport | None = None,
-    clock: Callable[[], float] = time.time,
-) -> AsyncIterator[tuple[Authenticator, Readiness]]:
+    transport: httpx.AsyncBaseTransport | None,
+    clock: Callable[[], float],
+) -> AsyncIterator[Assembly]:
     """Open what the service needs while it lives, and close it again.
 
     `transport` replaces the network, `clock` (seconds since 1970) the time: tests give both.
@@ -38,9 +46,7 @@ async def assemble(
         client_ids=settings.policy.allowed_client_ids,
         leeway=settings.policy.clock_leeway,
     )
-    async with (
-        open_client(settings.service.idp_timeout, transport) as client,
-        open_verifier(settings.provider, client, clock) as verifier,
-    ):
-        readiness = Readiness({"identity provider": verifier.check})
-        yield Authenticator(verifier, policy, clock), readiness
+    time_limit = settings.service.idp_timeout
+    async with open_verifier(settings.provider, time_limit, transport, clock) as provider:
+        readiness = Readiness({"identity provider": provider.check})
+        yield Assembly(provider, Authenticator(provider, policy, clock), readiness)

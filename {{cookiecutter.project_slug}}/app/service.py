@@ -38,9 +38,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with assemble(settings, transport, clock) as (authenticator, readiness):
-            app.state.authenticator = authenticator
-            app.state.readiness = readiness
+        async with assemble(settings, transport, clock) as assembly:
+            app.state.provider = assembly.provider
+            app.state.authenticator = assembly.authenticator
+            app.state.readiness = assembly.readiness
             yield
 
     app = FastAPI(
