@@ -123,7 +123,7 @@ MUTATIONS = [
     Mutation(
         rule="readiness-asks-the-provider",
         file="app/wiring.py",
-        old='Readiness({"identity provider": verifier.check})',
+        old='Readiness({"identity provider": provider.check})',
         new="Readiness({})",
         test=HEALTH + "test_not_ready_while_the_provider_is_down",
     ),

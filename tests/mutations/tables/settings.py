@@ -211,8 +211,8 @@ MUTATIONS = [
     Mutation(
         rule="I6-the-time-limit-comes-from-the-settings",
         file=WIRING,
-        old="open_client(settings.service.idp_timeout, transport)",
-        new="open_client(5, transport)",
+        old="time_limit = settings.service.idp_timeout",
+        new="time_limit = 5",
         test="tests/test_contract.py::test_a_slow_provider_is_given_up_after_the_time_limit",
     ),
 ]
