@@ -1,16 +1,25 @@
 """Takes a rule out of a copy of a project and looks whether the named test fails for it."""
 
 import ast
+import json
+import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from tests.mutations.mutation import Mutation
 
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".coverage")
+FORKS = Path(__file__).with_name("forks.py")
+IMPORTED = ("fastapi", "httpx_aiohttp", "hypothesis", "starlette.testclient", "uvicorn")
+"""Most of the time of a short run goes into these."""
+OPTIONS = ("-q", "-p", "no:cacheprovider", "--assert=plain")
+"""What is imported already cannot have its assertions rewritten, which would be a warning."""
 BROKEN = re.compile(r"^FAILED .* - (?:NameError|UnboundLocalError|ImportError|ModuleNotFoundError)")
 """What a slip in the edit itself raises. That a test fails then says nothing about the rule."""
 
@@ -19,27 +28,25 @@ class Unproved(Exception):
     """A row that proves nothing. The text says why."""
 
 
-@dataclass(frozen=True)
 class Bench:
-    """A project that passes its tests, and the Python and environment to run them with."""
+    """A project that passes its tests, and a process of its Python to run them in."""
 
-    project: Path
-    python: str
-    environment: Mapping[str, str]
-    time_limit: float = 60
-    """Seconds for one run of tests."""
-    _passing: dict[str, frozenset[str]] = field(default_factory=dict)
+    def __init__(self, project: Path, forks: "subprocess.Popen[str]") -> None:
+        """Take a rendered project and a running `forks.py`."""
+        self._project = project
+        self._forks = forks
+        self._passing: dict[str, frozenset[str]] = {}
 
     def prove(self, mutation: Mutation, scratch: Path) -> None:
         """Raise `Unproved` unless the named test passes, and fails once the rule is out.
 
         `scratch` is a folder that does not exist yet.
         """
-        source = (self.project / mutation.file).read_text(encoding="utf-8")
+        source = (self._project / mutation.file).read_text(encoding="utf-8")
         mutant = edited(source, mutation)
         if not self.passes(mutation.test):
             raise Unproved(f"{mutation.test} does not pass before the edit, or is not there")
-        shutil.copytree(self.project, scratch, ignore=NOT_COPIED)
+        shutil.copytree(self._project, scratch, ignore=NOT_COPIED)
         (scratch / mutation.file).write_text(mutant, encoding="utf-8")
         status, said = self._run(scratch, "-x", "-rf", mutation.test)
         if status == 0:
@@ -52,7 +59,7 @@ class Bench:
         """Tell whether a test passes in the project as it is. A file is run once, as a whole."""
         file = test.partition("::")[0]
         if file not in self._passing:
-            _, said = self._run(self.project, "-rp", file)
+            _, said = self._run(self._project, "-rp", file)
             self._passing[file] = frozenset(
                 line.removeprefix("PASSED ")
                 for line in said.splitlines()
@@ -61,20 +68,33 @@ class Bench:
         return any(name == test or name.startswith(test + "[") for name in self._passing[file])
 
     def _run(self, folder: Path, *arguments: str) -> tuple[int, str]:
-        try:
-            result = subprocess.run(
-                [self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-                cwd=folder,
-                # A line of the summary is cut at the width of the terminal.
-                env={**self.environment, "COLUMNS": "1000", "PYTHONDONTWRITEBYTECODE": ""},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                timeout=self.time_limit,
-            )
-        except subprocess.TimeoutExpired:
-            raise Unproved(f"no end after {self.time_limit:g} s: {arguments[-1]}") from None
-        return result.returncode, result.stdout
+        assert self._forks.stdin is not None
+        assert self._forks.stdout is not None
+        with NamedTemporaryFile("r", encoding="utf-8") as output:
+            command = [os.fspath(folder), output.name, *OPTIONS, *arguments]
+            self._forks.stdin.write(json.dumps(command) + "\n")
+            self._forks.stdin.flush()
+            status = int(self._forks.stdout.readline())
+            if status == -signal.SIGALRM:
+                raise Unproved(f"no end of {arguments[-1]}")
+            return status, output.read()
+
+
+@contextmanager
+def open_bench(
+    project: Path, python: str, environment: Mapping[str, str], time_limit: int = 60
+) -> Iterator[Bench]:
+    """Open a bench for a project. `time_limit` in seconds, for one run of tests."""
+    # A line of the summary is cut at the width of the terminal.
+    variables = {**environment, "COLUMNS": "1000", "PYTHONDONTWRITEBYTECODE": ""}
+    with subprocess.Popen(
+        [python, FORKS, str(time_limit), *IMPORTED],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as forks:
+        yield Bench(project, forks)
 
 
 def edited(source: str, mutation: Mutation) -> str:

@@ -3,13 +3,14 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.combinations import COMBINATIONS, Answers, name
-from tests.mutations.bench import Bench, Unproved
+from tests.mutations.bench import Bench, Unproved, open_bench
 from tests.mutations.mutation import Mutation, read_tables
 from tests.mutations.rules import untouched
 from tests.project import Bake
@@ -19,19 +20,21 @@ MUTATIONS = read_tables()
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Answers], Bench]:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Answers], Bench]]:
     """Render and install a combination when its first row comes."""
     benches: dict[str, Bench] = {}
+    opened = ExitStack()
 
     def bench(combination: Answers) -> Bench:
         key = name(combination)
         if key not in benches:
             project = install(tmp_path_factory.mktemp("bench"), combination)
             python = os.fspath(project.path / ".venv" / "bin" / "python")
-            benches[key] = Bench(project.path, python, environment())
+            benches[key] = opened.enter_context(open_bench(project.path, python, environment()))
         return benches[key]
 
-    return bench
+    with opened:
+        yield bench
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.rule)
@@ -124,13 +127,14 @@ def test_in_time():
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Return the bench of a project with two rules, of which only the first one is tested."""
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Open the bench of a project with two rules, of which only the first one is tested."""
     path = tmp_path_factory.mktemp("tiny")
     (path / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["."]\n')
     (path / "rules.py").write_text(SOURCE)
     (path / "test_rules.py").write_text(TESTS)
-    return Bench(path, sys.executable, environment(), time_limit=10)
+    with open_bench(path, sys.executable, environment(), time_limit=5) as bench:
+        yield bench
 
 
 def row(old: str, new: str, test: str = "test_size") -> Mutation:
