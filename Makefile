@@ -6,6 +6,12 @@ CACHING ?=
 WEBHOOKS ?=
 # How many combinations `make test-slow` works on at a time.
 WORKERS ?= 2
+# What `make bench` measures: the rows with this in their names, and how often.
+ONLY ?=
+ROUNDS ?=
+# CHECK=1 makes it fail where a floor is not reached, PROFILE=introspection profiles that row instead.
+CHECK ?=
+PROFILE ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -13,7 +19,7 @@ export UV_PYTHON_DOWNLOADS := never
 # uv where there is one, else the one that `make` put into .venv.
 export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: help install render demo test test-fast test-slow lint
+.PHONY: help install render demo test test-fast test-slow bench lint
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,7 +48,10 @@ test-fast: $(STAMP) ## What rendering alone can show, in seconds
 test-slow: $(STAMP) ## Install, check, test and run every combination
 	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadscope
 
-lint: $(STAMP) ## Check the hooks and the tests: style, format, types
+bench: $(STAMP) ## Measure what the service costs, with wrk (ONLY= ROUNDS= CHECK=1 PROFILE=)
+	@$(BIN)/python -m benchmarks --only '$(ONLY)' --rounds '$(ROUNDS)' --profile '$(PROFILE)' $(if $(CHECK),--check)
+
+lint: $(STAMP) ## Check all Python that is not part of a service: style, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -1,0 +1,109 @@
+"""What is measured, as data: the servers, what is asked of them, and what they have to reach.
+
+A new mode or feature is a `Server` and a few rows here. `{provider}` in a variable becomes the
+address of the stub provider; its first path is the delay of an answer in milliseconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.messages import TOKEN, get, post
+from benchmarks.provider import NEVER
+from tests.combinations import Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One uvicorn worker."""
+
+    app: str
+    """What it runs, as uvicorn wants it named."""
+    answers: Answers | None = None
+    """The answers that its project is rendered with; `None` where it belongs to this folder."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A server under load. The numbers are requests a second over those of the bare endpoint."""
+
+    name: str
+    server: Server | None
+    """`None`: the stub provider itself."""
+    requests: tuple[bytes, ...] = (get("/widgets", TOKEN),)
+    """Sent in turn. Every answer has to be a success."""
+    floor: float | None = None
+    goal: float | None = None
+    beats: Mapping[str, float] = field(default_factory=dict)
+    """How many times faster than other rows it has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangingRow:
+    """A server whose provider never answers, and what others who call it feel."""
+
+    name: str
+    server: Server
+    ceiling: float | None = None
+    """Milliseconds that 99 of 100 answers may take at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRow:
+    """A way to render the template with its default answers."""
+
+    name: str
+    in_process: bool
+    ceiling: float | None = None
+    """Seconds that it may take at most."""
+
+
+def guide(delay: int | str) -> Server:
+    """Return the guide's way, beside a provider that takes `delay`."""
+    variables = {"HYDRA_INTROSPECT_URL": f"{{provider}}/{delay}/introspect"}
+    return Server("benchmarks.apps.guide:app", variables=variables)
+
+
+def introspection(delay: int | str) -> Server:
+    """Return the service in introspection mode, beside a provider that takes `delay`."""
+    variables = {
+        "HYDRA_INTROSPECT_URL": f"{{provider}}/{delay}/introspect",
+        "OLYMPUS_ISSUER": "http://localhost:3102",
+        "AUDIENCE": "https://widgets.example",
+    }
+    return Server("app.main:app", {"validation_mode": "introspection"}, variables)
+
+
+BARE = Row("bare FastAPI endpoint", Server("benchmarks.apps.bare:app"))
+
+ROWS = (
+    BARE,
+    Row("constant dependency", Server("benchmarks.apps.constant:app")),
+    Row("the guide's way, 0 ms", guide(0)),
+    Row("the guide's way, 5 ms", guide(5)),
+    Row(
+        "introspection, 0 ms",
+        introspection(0),
+        floor=0.18,
+        goal=0.25,
+        beats={"the guide's way, 0 ms": 3},
+    ),
+    Row(
+        "introspection, 5 ms",
+        introspection(5),
+        floor=0.17,
+        goal=0.22,
+        beats={"the guide's way, 5 ms": 15},
+    ),
+    Row("stub provider alone", None, (post("/0/introspect", b"token=" + TOKEN.encode(), {}),)),
+)
+
+HANGING_ROWS = (
+    HangingRow("the guide's way, provider hangs", guide(NEVER)),
+    HangingRow("introspection, provider hangs", introspection(NEVER), ceiling=20),
+)
+
+RENDER_ROWS = (
+    RenderRow("render, from the command line", in_process=False, ceiling=1),
+    RenderRow("render, in a running Python", in_process=True),
+)

@@ -1,0 +1,125 @@
+"""The processes that are measured, each on the core it belongs to.
+
+The servers have one core for themselves. The load, the stub provider and these scripts share
+another one.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.load import Unmeasured
+from benchmarks.rows import Server
+from tests.combinations import ROOT, Answers
+from tests.project import Project, render
+from tests.servers.processes import HOST, Process, running
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs, and where."""
+
+    process: Process
+    url: str
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self.process.popen.pid
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return parts.hostname, parts.port
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A scratch folder, the two cores and the stub provider, as long as measuring takes."""
+
+    folder: Path
+    server_core: int
+    provider: Running
+    projects: dict[tuple[object, ...], Project] = field(default_factory=dict)
+
+    @contextmanager
+    def serving(self, server: Server | None) -> Iterator[Running]:
+        """Run a server on its core: a new process, and nothing left of an earlier one."""
+        if server is None:
+            yield self.provider
+            return
+        root = ROOT if server.answers is None else self.project(server.answers).path
+        place = ["--app-dir", str(root), "--host", HOST, "--port", "0"]
+        options = ["--no-access-log", "--timeout-graceful-shutdown", "1"]
+        command = ["-m", "uvicorn", server.app, *place, *options]
+        variables = {
+            name: value.replace("{provider}", self.provider.url)
+            for name, value in server.variables.items()
+        }
+        with self.python(command, {"LOG_LEVEL": "WARNING", **variables}, self.server_core) as it:
+            yield Running(it, address(it, r"Uvicorn running on (http://\S+)"))
+
+    def project(self, answers: Answers) -> Project:
+        """Return the project of some answers, rendered when it is wanted first."""
+        key = tuple(sorted(answers.items()))
+        if key not in self.projects:
+            into = Path(tempfile.mkdtemp(prefix="project-", dir=self.folder))
+            self.projects[key] = render(into, accept_hooks=False, **answers)
+        return self.projects[key]
+
+    @contextmanager
+    def python(
+        self, arguments: list[str], variables: Mapping[str, str], core: int
+    ) -> Iterator[Process]:
+        """Run Python on a core, in a new folder, as long as the block lasts."""
+        folder = Path(tempfile.mkdtemp(prefix="process-", dir=self.folder))
+        with ExitStack() as stack:
+            with on_core(core):
+                command = [sys.executable, *arguments]
+                process = stack.enter_context(running(command, folder, variables))
+            yield process
+
+
+def address(process: Process, line: str) -> str:
+    """Return the address that a server writes when it is up. Raises `Unmeasured`."""
+    try:
+        return process.wait_for(line)[1]
+    except AssertionError as problem:
+        raise Unmeasured(str(problem)) from None
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Start what is started in this block on a core: a process inherits it, and so its threads."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+@contextmanager
+def open_bench() -> Iterator[Bench]:
+    """Set up what all measurements share, and clear it away."""
+    server_core, load_core = sorted(os.sched_getaffinity(0))[:2]
+    os.sched_setaffinity(0, {load_core})
+    folder = Path(tempfile.mkdtemp(prefix="benchmarks-"))
+    try:
+        place = folder / "provider"
+        place.mkdir()
+        command = [sys.executable, "-m", "benchmarks.provider"]
+        with running(command, place, {"PYTHONPATH": str(ROOT)}) as process:
+            url = address(process, r"Provider at (http://\S+)")
+            yield Bench(folder, server_core, Running(process, url))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
