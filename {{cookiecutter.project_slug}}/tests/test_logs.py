@@ -6,6 +6,8 @@ import re
 
 import httpx
 import pytest
+from opentelemetry import trace
+from starlette.testclient import TestClient
 
 from app.auth.errors import AuthError
 from app.logs import configure_logging
@@ -117,3 +119,31 @@ def test_errors_hold_nothing_but_their_reason() -> None:
     """A subclass that kept a token or an answer would leave with the first traceback."""
     for kind in AuthError.__subclasses__():
         assert set(vars(kind("reason"))) <= {"reason", "required", "detail", "retry_after", "lacks"}
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return what the framework says about its spans to whoever traces the service."""
+    started: list[object] = []
+
+    class Recorder(trace.NoOpTracer):
+        def start_span(self, *_: object, attributes: object = None, **__: object) -> trace.Span:
+            started.append(attributes)
+            return trace.INVALID_SPAN
+
+    class Provider(trace.TracerProvider):
+        def get_tracer(self, *_: object, **__: object) -> trace.Tracer:
+            return Recorder()
+
+    monkeypatch.setattr(trace, "get_tracer_provider", Provider)
+    return started
+
+
+def test_no_span_holds_a_token(client: TestClient, token: IssueToken, spans: list[object]) -> None:
+    """L1: the framework writes the query into its spans, so such a request gets none."""
+    client.get("/widgets?page=1", headers=bearer(token()))
+    before = len(spans)
+    client.get("/widgets?page=1&access_token=secret", headers=bearer(token()))
+
+    assert before > 0
+    assert len(spans) == before

@@ -121,7 +121,7 @@ def test_a_parser_error_does_not_quote_the_document() -> None:
     with pytest.raises(MalformedClaims) as refusal:
         parse_object(b'{"secret": "s3cret"')
 
-    assert refusal.value.__cause__ is None
+    assert refusal.value.__suppress_context__
     assert "s3cret" not in repr(refusal.value)
 
 

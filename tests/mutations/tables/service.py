@@ -8,7 +8,7 @@ LOGS = "app/logs.py"
 READINESS = "app/readiness.py"
 TOO_LARGE = "tests/test_limits.py::test_a_declared_body_over_the_limit_is_refused_unread"
 BAD_BODY = "tests/test_limits.py::test_a_body_that_is_no_widget_is_the_callers_fault"
-STREAMED = "tests/test_limits.py::test_a_streamed_body_is_counted_while_it_is_read"
+STREAMED = "tests/test_limits.py::test_a_streamed_body_is_refused_at_the_limit"
 ALLOWED = "tests/test_limits.py::test_a_body_of_exactly_the_limit_is_taken"
 ONE_LINE = "tests/test_logs.py::test_a_record_is_one_line"
 NO_QUERY = "tests/test_logs.py::test_the_access_log_shows_no_query"
@@ -168,5 +168,12 @@ MUTATIONS = [
         old="            reason, lacks = error.reason, error.lacks\n",
         new="            return []\n",
         test=HEALTH + "test_not_ready_while_the_provider_is_down",
+    ),
+    Mutation(
+        rule="L1-no-span-of-a-token-in-the-query",
+        file="app/service.py",
+        old='telemetry={"exclude": token_in_query}',
+        new="telemetry={}",
+        test="tests/test_logs.py::test_no_span_holds_a_token",
     ),
 ]
