@@ -19,7 +19,7 @@ from benchmarks.rounds import measure
 from benchmarks.rows import BARE, HANGING_ROWS, RENDER_ROWS, ROWS, HangingRow, Row
 from benchmarks.servers import Bench, open_bench
 
-ROUNDS = 7
+ROUNDS = 5
 HANGING_ROUNDS = 3
 
 
@@ -93,7 +93,7 @@ def feel(rows: Sequence[HangingRow], bench: Bench) -> list[tuple[HangingRow, Fel
     for number in range(1, HANGING_ROUNDS + 1):
         for row in random.Random(number).sample(rows, len(rows)):  # noqa: S311
             times[row.name] += measure_hanging(row, bench)
-            progress(f"round {number}/{HANGING_ROUNDS}  {row.name}")
+            progress(f"round {number} of {HANGING_ROUNDS}, {row.name}")
     return [(row, Felt.of(times[row.name])) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""What the measurements say: ratios within a round, and whether they are good enough."""
+"""What the measurements say: ratios within a pass, and whether they are good enough."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from benchmarks.rows import BARE, Row
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How values are spread over rounds."""
+    """How values are spread."""
 
     minimum: float
     median: float
@@ -25,7 +25,7 @@ class Spread:
 
 def rate_ratio(row: Row, name: str, results: Results) -> Spread | None:
     """Return how many requests `row` answers while the row of that name answers one."""
-    pairs = same_rounds(row, name, results)
+    pairs = same_turns(row, name, results)
     if not pairs:
         return None
     return Spread.of(mine.load.per_second / other.load.per_second for mine, other in pairs)
@@ -33,16 +33,16 @@ def rate_ratio(row: Row, name: str, results: Results) -> Spread | None:
 
 def processor_ratio(row: Row, name: str, results: Results) -> Spread | None:
     """Return the same as the processor time of a request has it, which others disturb less."""
-    pairs = same_rounds(row, name, results)
+    pairs = same_turns(row, name, results)
     if not pairs:
         return None
     return Spread.of(other.microseconds / mine.microseconds for mine, other in pairs)
 
 
-def same_rounds(row: Row, name: str, results: Results) -> list[tuple[Measurement, Measurement]]:
-    """Return what was measured of two rows in the rounds that have both."""
+def same_turns(row: Row, name: str, results: Results) -> list[tuple[Measurement, Measurement]]:
+    """Return what was measured of two rows in the passes that have both."""
     mine, other = (results.measurements.get(each, {}) for each in (row.name, name))
-    return [(mine[number], other[number]) for number in sorted(mine.keys() & other.keys())]
+    return [(mine[turn], other[turn]) for turn in sorted(mine.keys() & other.keys())]
 
 
 def verdict(value: float, floor: float | None, goal: float | None) -> str:

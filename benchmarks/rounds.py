@@ -1,20 +1,27 @@
-"""Measures the rows, in rounds: each round takes every row once, in an order of its own.
+"""Measures the rows in rounds: each starts all servers anew and takes every row several times.
 
-The rates of a machine drift, so only rates of the same round are compared.
+The speed of a machine drifts from one second to the next, more so where it is a part of another
+one. So the servers wait side by side and take short turns, in another order on each pass, and only
+rates of the same pass are compared.
 """
 
 import random
 import resource
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from benchmarks.load import Load, Unmeasured, put_load
 from benchmarks.processor import seconds_of, seconds_of_all, taken_by_others
 from benchmarks.rows import Row
-from benchmarks.servers import Bench
+from benchmarks.servers import Bench, Running
 
-SECONDS = 3
+PASSES = 4
+SECONDS = 1
+"""How long a turn is."""
+REST = 0.3
+"""Seconds between two turns: a server still works on what its callers no longer wait for."""
 WARM_UP = 1
 
 QUIET = 0.2
@@ -27,7 +34,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One row in one round."""
+    """One turn of a row."""
 
     load: Load
     microseconds: float
@@ -36,15 +43,23 @@ class Measurement:
     """Cores that processes used which have no part in it."""
 
 
+Turn = tuple[int, int]
+"""A round, and a pass of it."""
+
+
 @dataclass(slots=True)
 class Results:
-    """What was measured: rows by name, then rounds by number."""
+    """What was measured: rows by name, then their turns."""
 
-    measurements: dict[str, dict[int, Measurement]] = field(default_factory=dict)
+    measurements: dict[str, dict[Turn, Measurement]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     """Why a row could not be measured."""
     noisy: list[int] = field(default_factory=list)
     """The rounds that did not find the machine quiet."""
+
+    def fail(self, row: Row, problem: Unmeasured) -> None:
+        """Leave a row out from now on, whatever it did before."""
+        self.failures[row.name] = str(problem)
 
 
 def measure(rows: Sequence[Row], bench: Bench, rounds: int, say: Say) -> Results:
@@ -53,35 +68,51 @@ def measure(rows: Sequence[Row], bench: Bench, rounds: int, say: Say) -> Results
     for number in range(1, rounds + 1):
         if not wait_until_quiet():
             results.noisy.append(number)
-        # Another order each time, and the same orders in every run
-        for row in random.Random(number).sample(rows, len(rows)):  # noqa: S311
-            if row.name in results.failures:
-                continue
-            try:
-                measurement = measure_once(row, bench)
-            except Unmeasured as problem:
-                results.failures[row.name] = str(problem)
-                say(f"round {number}/{rounds}  {row.name}: FAILED, {problem}")
-                continue
-            results.measurements[row.name][number] = measurement
-            rate = f"{measurement.load.per_second:,.0f} requests/s"
-            say(f"round {number}/{rounds}  {row.name}: {rate}")
+        with ExitStack() as stack:
+            servers = start(rows, bench, stack, results)
+            for turn in [(number, each) for each in range(1, PASSES + 1)]:
+                # Another order each time, and the same orders in every run
+                for row in random.Random(str(turn)).sample(rows, len(rows)):  # noqa: S311
+                    if row.name not in results.failures:
+                        take_turn(row, servers[row.name], bench, turn, results)
+        say(f"round {number} of {rounds}")
     return results
 
 
-def measure_once(row: Row, bench: Bench, seconds: int = SECONDS) -> Measurement:
-    """Start the server of a row, warm it up and put load on it. Raises `Unmeasured`."""
-    with bench.serving(row.server) as server:
-        put_load(server.url, row.requests, bench.folder, WARM_UP)
-        before, ours, all_of_them = seconds_of(server.pid), _own(bench), seconds_of_all()
-        start = time.monotonic()
-        load = put_load(server.url, row.requests, bench.folder, seconds)
-        duration = time.monotonic() - start
-        taken = seconds_of(server.pid) - before
-        others = seconds_of_all() - all_of_them - (_own(bench) - ours)
-        if row.server is not None:
-            others -= taken
-    return Measurement(load, taken / load.requests * 1e6, max(0.0, others / duration))
+def start(
+    rows: Sequence[Row], bench: Bench, stack: ExitStack, results: Results
+) -> dict[str, Running]:
+    """Start the servers of all rows that have not failed yet, and warm them up."""
+    servers = {}
+    for row in rows:
+        if row.name in results.failures:
+            continue
+        try:
+            servers[row.name] = stack.enter_context(bench.serving(row.server))
+            put_load(servers[row.name].url, row.requests, bench.folder, WARM_UP)
+        except Unmeasured as problem:
+            results.fail(row, problem)
+    return servers
+
+
+def take_turn(row: Row, server: Running, bench: Bench, turn: Turn, results: Results) -> None:
+    """Put load on the server of a row, and note what comes of it."""
+    time.sleep(REST)
+    before, ours, all_of_them = seconds_of(server.pid), _own(bench), seconds_of_all()
+    start = time.monotonic()
+    try:
+        load = put_load(server.url, row.requests, bench.folder, SECONDS)
+    except Unmeasured as problem:
+        results.fail(row, problem)
+        return
+    duration = time.monotonic() - start
+    taken = seconds_of(server.pid) - before
+    others = seconds_of_all() - all_of_them - (_own(bench) - ours)
+    if row.server is not None:
+        others -= taken
+    results.measurements[row.name][turn] = Measurement(
+        load, taken / load.requests * 1e6, max(0.0, others / duration)
+    )
 
 
 def wait_until_quiet() -> bool:

@@ -12,7 +12,7 @@ from benchmarks.messages import get, post
 from benchmarks.provider import RESPONSES, take
 from benchmarks.ratios import Spread, processor_ratio, rate_ratio, shortfalls, verdict
 from benchmarks.report import rate_table, table
-from benchmarks.rounds import Measurement, Results
+from benchmarks.rounds import Measurement, Results, Turn
 from benchmarks.rows import BARE, HANGING_ROWS, RENDER_ROWS, ROWS, Row, introspection
 
 WRK = """\
@@ -34,10 +34,10 @@ Transfer/sec:     22.25KB
 GOOD = Row("good", None, floor=0.2, goal=0.25, beats={"slow": 3})
 
 
-def measured(rates: dict[int, float], microseconds: float = 100) -> dict[int, Measurement]:
+def measured(rates: dict[int, float], microseconds: float = 100) -> dict[Turn, Measurement]:
     """Return what was measured of one row, by its rate in each round."""
     return {
-        number: Measurement(Load(1000, rate, 1, 2), microseconds, 0)
+        (number, 1): Measurement(Load(1000, rate, 1, 2), microseconds, 0)
         for number, rate in rates.items()
     }
 
@@ -75,7 +75,7 @@ def test_an_unknown_report_is_not_guessed_at() -> None:
         parse(WRK.replace("Latency Distribution", "").replace("99%", "98%"))
 
 
-def test_only_rates_of_the_same_round_are_compared(results: Results) -> None:
+def test_only_rates_of_the_same_pass_are_compared(results: Results) -> None:
     """0.3 and 0.2; the third round is of one row only."""
     assert rate_ratio(GOOD, BARE.name, results) == Spread(0.2, 0.25, 0.3)
     assert processor_ratio(GOOD, BARE.name, results) == Spread(0.25, 0.25, 0.25)
