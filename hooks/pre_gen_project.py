@@ -31,8 +31,10 @@ DEPENDENCIES = frozenset(
         "pytest",
         "pytest-cov",
         "python-dotenv",
+        "python-jose",
         "ruff",
         "starlette",
+        "types-python-jose",
         "uvicorn",
     }
 )

@@ -1,0 +1,128 @@
+"""A signed token in its parts (JWS compact serialisation, RFC 7515), read strictly.
+
+One token has one spelling here, and its header says nothing that could change how it is verified
+beyond the choice between our own keys. Nothing in it is trusted before the signature is.
+"""
+
+import base64
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.auth.claims import MalformedClaims, parse_object
+from app.auth.errors import InvalidToken
+
+MAX_KEY_ID_LENGTH = 256
+
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_TYPES = {"jwt", "at+jwt"}
+# Each of them would have a verifier take a key from the token, or read the token in another way.
+_FORBIDDEN = {"crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a token says about its signature. To be believed when one of our keys agrees."""
+
+    algorithm: str
+    key_id: str | None
+    type: str
+    """`jwt` or `at+jwt`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedToken:
+    """A token whose signature is still to be verified."""
+
+    header: Header
+    signing_input: bytes
+    signature: bytes
+    payload: bytes
+
+
+def parse_token(token: str, algorithms: Set[str]) -> SignedToken:
+    """Take a token apart. `algorithms` are the names that its header may say.
+
+    Raises `InvalidToken`, whatever the text is.
+    """
+    if not _COMPACT.fullmatch(token):
+        raise InvalidToken("not_compact")
+    signing_input, _, signature = token.rpartition(".")
+    segment, _, payload = signing_input.partition(".")
+    header = read_header(segment)
+    check_algorithm(header, algorithms)
+    return SignedToken(
+        header=header,
+        signing_input=signing_input.encode("ascii"),
+        signature=decode_segment(signature),
+        payload=decode_segment(payload),
+    )
+
+
+# All tokens of one key have the same header. A refusal is not remembered.
+@lru_cache(maxsize=32)
+def read_header(segment: str) -> Header:
+    """Read the first segment of a token. Raises `InvalidToken`."""
+    try:
+        fields = parse_object(decode_segment(segment))
+    except MalformedClaims:
+        raise InvalidToken("header") from None
+    check_forbidden(fields)
+    return Header(algorithm_of(fields), key_id_of(fields), type_of(fields))
+
+
+def decode_segment(segment: str) -> bytes:
+    """Decode base64url without padding (RFC 7515, section 2), in its one canonical spelling.
+
+    The last character has spare bits; a decoder that ignores them gives a token many spellings.
+    """
+    try:
+        decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except ValueError:
+        raise InvalidToken("base64") from None
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode("ascii"):
+        raise InvalidToken("base64")
+    return decoded
+
+
+def check_forbidden(fields: dict[str, object]) -> None:
+    """Refuse a header that brings keys, extensions, compression or a nested token (RFC 8725)."""
+    if not _FORBIDDEN.isdisjoint(fields):
+        raise InvalidToken("header")
+
+
+def algorithm_of(fields: dict[str, object]) -> str:
+    """Return `alg`, which is text and never missing (RFC 7515, section 4.1.1)."""
+    algorithm = fields.get("alg")
+    if not isinstance(algorithm, str):
+        raise InvalidToken("algorithm")
+    return algorithm
+
+
+def check_algorithm(header: Header, algorithms: Set[str]) -> None:
+    """Refuse an algorithm that is not on the list as it is spelled there (RFC 8725, 3.1)."""
+    if header.algorithm not in algorithms:
+        raise InvalidToken("algorithm")
+
+
+def key_id_of(fields: dict[str, object]) -> str | None:
+    """Return `kid`, or `None` where the token names no key, as some of Hydra's do not."""
+    key_id = fields.get("kid", "")
+    if not isinstance(key_id, str) or len(key_id) > MAX_KEY_ID_LENGTH:
+        raise InvalidToken("key_id")
+    return key_id or None
+
+
+def type_of(fields: dict[str, object]) -> str:
+    """Return `typ`: an access token's, never a logout, security-event or DPoP token's.
+
+    Hydra writes `JWT`, RFC 9068 `at+jwt`, with or without `application/` before it and in any case.
+    """
+    name = fields.get("typ")
+    if not isinstance(name, str):
+        raise InvalidToken("type")
+    name = name.lower().removeprefix("application/")
+    if name not in _TYPES:
+        raise InvalidToken("type")
+    return name
