@@ -1,7 +1,10 @@
 """An authorization server that somebody else wrote, and the calls that its clients make."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import httpx
@@ -66,6 +69,10 @@ class AuthorizationServer(ABC):
         answer.raise_for_status()
         content: dict[str, str] = answer.json() if answer.content else {}
         return content
+
+
+StartServer = Callable[[Path], AbstractContextManager[AuthorizationServer]]
+"""Starts a server in an empty folder."""
 
 
 def read_metadata(http: httpx.Client, issuer: str) -> dict[str, str]:

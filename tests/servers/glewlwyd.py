@@ -1,8 +1,8 @@
 """Debian's `glewlwyd`, set up over its own administration interface.
 
-Its access tokens are JWTs, and it is asked about them all the same. It says neither `sub` for a
-machine nor `iss` for anybody, writes the token's type in small letters, and tells a client about
-its own tokens only.
+Its access tokens are JWTs that keep to RFC 9068, and it can be asked about them all the same. Then
+it says neither `sub` for a machine nor `iss` for anybody, writes the token's type in small letters,
+and tells a client about its own tokens only.
 """
 
 import gzip
@@ -15,6 +15,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from tests.servers.authorization_server import (
     AUDIENCE,
@@ -60,8 +67,11 @@ def missing() -> str | None:
 
 
 @contextmanager
-def start(folder: Path) -> Iterator[Glewlwyd]:
-    """Run the server in an empty folder, with a database of its own."""
+def start(folder: Path, algorithm: str = "") -> Iterator[Glewlwyd]:
+    """Run the server in an empty folder, with a database of its own.
+
+    It signs with `algorithm`, RS256 or ES256, or with a secret of its own without one.
+    """
     port = free_port()
     address = f"http://{HOST}:{port}/"
     database = folder / "glewlwyd.db"
@@ -82,7 +92,7 @@ def start(folder: Path) -> Iterator[Glewlwyd]:
     command = ["glewlwyd", "--env-variables"]
     with running(command, folder, variables) as process, httpx.Client(trust_env=False) as http:
         process.wait_for("Glewlwyd started on port")
-        issuer = set_up(http, f"{address}api")
+        issuer = set_up(http, f"{address}api", signing(algorithm))
         yield Glewlwyd(process, http, read_metadata(http, issuer))
 
 
@@ -92,16 +102,29 @@ def create(database: Path) -> None:
         connection.executescript(gzip.decompress(TABLES.read_bytes()).decode())
 
 
-def set_up(http: httpx.Client, api: str) -> str:
-    """Create issuer, scopes, client and user as the administrator. Return the issuer."""
-    issuer = f"{api}/oidc"
-    client = Glewlwyd.machine
-    scopes = SCOPES.split()
+def signing(algorithm: str) -> dict[str, str]:
+    """Return what the server is told about its key."""
+    if not algorithm:
+        return {"jwt-type": "sha", "key": "a secret of the server alone"}
+    elliptic = algorithm.startswith("ES")
+    key = (
+        ec.generate_private_key(ec.SECP256R1())
+        if elliptic
+        else rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    kind = "ecdsa" if elliptic else "rsa"
+    return {"jwt-type": kind, "key": private.decode(), "cert": public.decode()}
+
+
+def provider(issuer: str, signing: Mapping[str, str]) -> dict[str, object]:
+    """Return the part of the server that issues tokens, as the administrator describes it."""
     parameters = {
         "iss": issuer,
-        "jwt-type": "sha",
         "jwt-key-size": "256",
-        "key": "a secret of the server alone",
+        "jwks-show": True,
+        **signing,
         "access-token-duration": 600,
         "refresh-token-duration": 3600,
         "code-duration": 60,
@@ -114,11 +137,18 @@ def set_up(http: httpx.Client, api: str) -> str:
         "introspection-revocation-allowed": True,
         "introspection-revocation-allow-target-client": True,
         "resource-allowed": True,
-        "resource-scope": {scope: [AUDIENCE] for scope in scopes},
+        "resource-scope": {scope: [AUDIENCE] for scope in SCOPES.split()},
         "resource-scope-and-client-property": False,
         "resource-client-property": "resource",
     }
-    plugin = {"module": "oidc", "name": "oidc", "display_name": "Test", "parameters": parameters}
+    return {"module": "oidc", "name": "oidc", "display_name": "Test", "parameters": parameters}
+
+
+def set_up(http: httpx.Client, api: str, signing: Mapping[str, str]) -> str:
+    """Create issuer, scopes, client and user as the administrator. Return the issuer."""
+    issuer = f"{api}/oidc"
+    client = Glewlwyd.machine
+    scopes = SCOPES.split()
     registration = {
         "client_id": client.id,
         "client_secret": client.secret,
@@ -131,7 +161,7 @@ def set_up(http: httpx.Client, api: str) -> str:
     }
     requests: list[tuple[str, Mapping[str, object]]] = [
         ("/auth/", {**ADMINISTRATOR}),
-        ("/mod/plugin/", plugin),
+        ("/mod/plugin/", provider(issuer, signing)),
         *(("/scope/", {"name": scope, "password_required": False}) for scope in scopes),
         ("/client/", registration),
         ("/user/", {**USER, "scope": [*scopes, "g_profile"], "enabled": True}),

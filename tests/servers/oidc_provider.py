@@ -1,7 +1,8 @@
-"""Node's `oidc-provider`, with opaque tokens.
+"""Node's `oidc-provider`, with opaque tokens or with JWTs.
 
 Its introspection wants a client's credentials. It says no `sub` for a machine and no `token_use`
 at all: `token_type` tells an access token, and is missing for a refresh token.
+Its JWTs keep to RFC 9068. It publishes keys of several kinds and can be told to change them.
 """
 
 import shutil
@@ -41,9 +42,25 @@ class OidcProvider(AuthorizationServer):
     """A machine whose tokens live for two seconds."""
     web: ClassVar = Client("web", "web-secret")
     introspector: ClassVar = Client("widget service", "a:b c%2Fd+e&f=g/h")
+    edwards: ClassVar = Client("edwards", "edwards-secret")
+    """A machine whose JWTs are signed with EdDSA."""
+    padded: ClassVar = Client("padded", "padded-secret")
+    """A machine whose JWTs are signed with PS256."""
 
     def user_tokens(self) -> UserTokens:
-        """Sign Anna in by the authorization code flow, which needs no more than redirects."""
+        """Sign Anna in, and return what an API and its client get."""
+        tokens = self.sign_in()
+        return UserTokens("anna", tokens["access_token"], tokens["refresh_token"])
+
+    def publish(self, *names: str) -> None:
+        """Publish these keys and no others, as `rsa-1`. The first of a kind signs from now on."""
+        self.http.post(f"{self.metadata['issuer']}/keys", json=names).raise_for_status()
+
+    def sign_in(self) -> dict[str, str]:
+        """Sign Anna in by the authorization code flow, which needs no more than redirects.
+
+        Returns the answer of the token endpoint.
+        """
         question = {
             "client_id": self.web.id,
             "response_type": "code",
@@ -63,8 +80,7 @@ class OidcProvider(AuthorizationServer):
             "redirect_uri": CALLBACK,
             "resource": AUDIENCE,
         }
-        tokens = self.post("token_endpoint", self.web, form)
-        return UserTokens("anna", tokens["access_token"], tokens["refresh_token"])
+        return self.post("token_endpoint", self.web, form)
 
 
 def missing() -> str | None:
@@ -89,9 +105,12 @@ def install(folder: Path) -> None:
 
 
 @contextmanager
-def start(installed: Path, folder: Path) -> Iterator[OidcProvider]:
-    """Run the server from where it is installed, in an empty folder."""
-    command = ["node", str(installed / "server.js")]
+def start(installed: Path, folder: Path, algorithm: str = "") -> Iterator[OidcProvider]:
+    """Run the server from where it is installed, in an empty folder.
+
+    Its access tokens are JWTs that are signed with `algorithm`, or opaque without one.
+    """
+    command = ["node", str(installed / "server.js"), *algorithm.split()]
     with running(command, folder, {}) as process, httpx.Client(trust_env=False) as http:
         issuer = process.wait_for(r"Listening at (\S+)\n")[1]
         yield OidcProvider(process, http, read_metadata(http, issuer))

@@ -3,15 +3,33 @@
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
+from tests import HOME
+from tests.combinations import QUESTIONS, Answers
 from tests.project import Project
+from tests.servers.authorization_server import AUDIENCE, AuthorizationServer
 from tests.servers.processes import HOST, Process, running
+
+NO_FEATURES: Answers = {name: False for name, value in QUESTIONS.items() if isinstance(value, bool)}
+"""Nothing is remembered: what the server says shows at the next call."""
+
+HURRIED = """
+    import time
+
+    from app.service import create_app
+
+    begin = time.time()
+    app = create_app(clock=lambda: begin + (time.time() - begin) * {speed})
+"""
+"""The application with a clock that goes faster from its start on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +54,51 @@ class Service:
         return reasons[-1] if reasons else None
 
 
+class StartService(Protocol):
+    """Starts the service beside a server. Variables come on top of those that it needs."""
+
+    def __call__(
+        self, server: AuthorizationServer, **variables: str
+    ) -> AbstractContextManager[Service]:
+        """Return the running service, as long as a block lasts."""
+
+
 @contextmanager
-def start(project: Project, folder: Path, **variables: str) -> Iterator[Service]:
-    """Run the service in an empty folder, with `variables` as its settings."""
-    app = ["app.main:app", "--app-dir", str(project.path), "--host", HOST, "--port", "0"]
-    command = [sys.executable, "-m", "uvicorn", *app, "--timeout-graceful-shutdown", "2"]
-    # The project stays as it was rendered
-    environment = {"PYTHONDONTWRITEBYTECODE": "1", "CLOCK_LEEWAY": "0", **variables}
+def start(
+    project: Project, folder: Path, variables: Mapping[str, str], speed: int = 1
+) -> Iterator[Service]:
+    """Run the service in an empty folder, with `variables` as its settings.
+
+    Where `speed` is not 1, that many seconds pass for the service in one.
+    """
+    app = "app.main:app"
+    if speed != 1:
+        launcher = textwrap.dedent(HURRIED.format(speed=speed))
+        (folder / "hurried.py").write_text(launcher, encoding="utf-8")
+        app = "hurried:app"
+    options = ["--app-dir", str(folder), "--host", HOST, "--port", "0"]
+    command = [sys.executable, "-m", "uvicorn", app, *options, "--timeout-graceful-shutdown", "2"]
+    environment = {
+        "PYTHONPATH": str(project.path),
+        # The project stays as it was rendered, and no other start has to compile what this one did
+        "PYTHONPYCACHEPREFIX": str(Path(HOME, "compiled")),
+        "CLOCK_LEEWAY": "0",
+        **variables,
+    }
     with running(command, folder, environment) as process:
         url = process.wait_for(r"Uvicorn running on (http://\S+)")[1]
         with httpx.Client(base_url=url, trust_env=False) as http:
             yield Service(process, http)
+
+
+def jwt_settings(server: AuthorizationServer) -> dict[str, str]:
+    """Return the settings of a service that verifies the JWTs of `server`."""
+    return {
+        "OLYMPUS_ISSUER": server.metadata["issuer"],
+        "OLYMPUS_JWKS_URL": server.metadata["jwks_uri"],
+        "JWT_ALGORITHMS": "RS256,ES256",
+        "AUDIENCE": AUDIENCE,
+    }
 
 
 def bearer(token: str) -> dict[str, str]:

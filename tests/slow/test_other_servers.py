@@ -3,39 +3,22 @@
 What the service writes to its log tells which rule refused a token, and that it was the right one.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-import httpx
 import pytest
 
-from tests.combinations import QUESTIONS, Answers
 from tests.project import Bake
 from tests.servers import glewlwyd, oidc_provider, service
-from tests.servers.authorization_server import AUDIENCE, AuthorizationServer
+from tests.servers.assertions import assert_refused, assert_unavailable, poll, skip_where
+from tests.servers.authorization_server import AUDIENCE, AuthorizationServer, StartServer
 from tests.servers.oidc_provider import OidcProvider
-from tests.servers.service import Service
-
-NO_FEATURES: Answers = {name: False for name, value in QUESTIONS.items() if isinstance(value, bool)}
-"""Nothing is remembered: what the server says shows at the next call."""
-
-StartServer = Callable[[Path], AbstractContextManager[AuthorizationServer]]
+from tests.servers.service import NO_FEATURES, Service, StartService
 
 only_oidc_provider = pytest.mark.parametrize("start_server", ["oidc-provider"], indirect=True)
 only_glewlwyd = pytest.mark.parametrize("start_server", ["glewlwyd"], indirect=True)
-
-
-class StartService(Protocol):
-    """Starts the service beside a server. Variables come on top of those that it needs."""
-
-    def __call__(
-        self, server: AuthorizationServer, **variables: str
-    ) -> AbstractContextManager[Service]:
-        """Return the running service, as long as a block lasts."""
 
 
 @pytest.fixture(scope="module", params=["oidc-provider", "glewlwyd"])
@@ -74,9 +57,8 @@ def start_service(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Start
             "OLYMPUS_ISSUER": server.metadata["issuer"],
             "AUDIENCE": AUDIENCE,
         }
-        return service.start(
-            project, tmp_path_factory.mktemp("service"), **{**settings, **variables}
-        )
+        folder = tmp_path_factory.mktemp("service")
+        return service.start(project, folder, {**settings, **variables})
 
     return start
 
@@ -258,34 +240,3 @@ def test_a_server_that_is_gone_is_not_the_callers_fault(
     assert_unavailable(response)
     assert ready.status_code == 503
     assert ready.json() == {"status": "unavailable", "missing": ["identity provider"]}
-
-
-def skip_where(lacks: str | None) -> None:
-    """Skip the tests of a server that cannot run here. `lacks` says why."""
-    if lacks is not None:
-        pytest.skip(lacks)
-
-
-def assert_refused(caller: Service, token: str, reason: str) -> None:
-    """Check that the caller is told to get another token, and the log why."""
-    response = caller.get(token)
-
-    assert response.status_code == 401
-    assert response.headers["www-authenticate"].endswith(', error="invalid_token"')
-    assert response.json() == {"detail": "Invalid or expired token"}
-    assert caller.reason(token) == reason
-
-
-def assert_unavailable(response: httpx.Response) -> None:
-    """Check that the caller is told to come back later, with the same token."""
-    assert response.status_code == 503
-    assert int(response.headers["retry-after"]) >= 1
-    assert "www-authenticate" not in response.headers
-    assert response.json() == {"detail": "Identity provider unavailable"}
-
-
-def poll(call: Callable[[], httpx.Response], status: int, seconds: float = 10) -> None:
-    """Repeat `call` until it has `status`, for a few seconds at most."""
-    deadline = time.monotonic() + seconds
-    while call().status_code != status and time.monotonic() < deadline:
-        time.sleep(0.05)

@@ -1,11 +1,16 @@
 // An OpenID provider on a free port of this machine. Once it listens, it prints where.
+// Its access tokens are opaque, or JWTs that are signed with the algorithm of its first argument.
 
 import { createServer } from 'node:http'
+import { json } from 'node:stream/consumers'
 import Provider from 'oidc-provider'
+import { keySet } from './keys.js'
 
+const ALGORITHM = process.argv[2]
 const SCOPES = 'read:widgets write:widgets'
 
-const machine = (client_id) => ({
+const machine = (client_id, signing = {}) => ({
+  ...signing,
   client_id,
   client_secret: `${client_id}-secret`,
   grant_types: ['client_credentials'],
@@ -16,6 +21,8 @@ const machine = (client_id) => ({
 const clients = [
   machine('machine'),
   machine('short-lived'),
+  machine('edwards', { id_token_signed_response_alg: 'EdDSA' }),
+  machine('padded', { id_token_signed_response_alg: 'PS256' }),
   {
     client_id: 'web',
     client_secret: 'web-secret',
@@ -35,11 +42,13 @@ const clients = [
 const getResourceServerInfo = (ctx, audience, client) => ({
   audience,
   scope: SCOPES,
-  accessTokenFormat: 'opaque',
-  accessTokenTTL: client.clientId === 'short-lived' ? 2 : 600,
+  accessTokenFormat: ALGORITHM ? 'jwt' : 'opaque',
+  accessTokenTTL: client.clientId === 'short-lived' ? 2 : 86_400,
+  jwt: { sign: { alg: client.idTokenSignedResponseAlg } },
 })
 
 const configuration = {
+  clientDefaults: { id_token_signed_response_alg: ALGORITHM ?? 'RS256' },
   clients,
   features: {
     clientCredentials: { enabled: true },
@@ -67,11 +76,18 @@ async function signIn(provider, request, response) {
 const server = createServer()
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`
-  const provider = new Provider(issuer, configuration)
-  const answer = provider.callback()
-  server.on('request', (request, response) => {
-    if (request.url.startsWith('/interaction/')) return signIn(provider, request, response)
-    return answer(request, response)
+  const start = (names) => new Provider(issuer, { ...configuration, jwks: keySet(names) })
+  let provider = start(['rsa-1', 'ec-1', 'ed25519-1'])
+  // `/keys` is the operator's: the names of the keys to publish. The first of a kind signs.
+  server.on('request', async (request, response) => {
+    if (request.url === '/keys') {
+      provider = start(await json(request))
+      response.end()
+    } else if (request.url.startsWith('/interaction/')) {
+      await signIn(provider, request, response)
+    } else {
+      await provider.callback()(request, response)
+    }
   })
   console.log(`Listening at ${issuer}`)
 })
