@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.load import Unmeasured
 from benchmarks.rows import Server
+from benchmarks.signing import VARIABLE, key_sets
 from tests.combinations import ROOT, Answers
 from tests.project import Project, render
 from tests.servers.processes import HOST, Process, running
@@ -118,7 +119,8 @@ def open_bench() -> Iterator[Bench]:
         place = folder / "provider"
         place.mkdir()
         command = [sys.executable, "-m", "benchmarks.provider"]
-        with running(command, place, {"PYTHONPATH": str(ROOT)}) as process:
+        variables = {"PYTHONPATH": str(ROOT), VARIABLE: key_sets()}
+        with running(command, place, variables) as process:
             url = address(process, r"Provider at (http://\S+)")
             yield Bench(folder, server_core, Running(process, url))
     finally:
