@@ -54,7 +54,11 @@ class Endpoint:
 
     def request(self, body: bytes | None = None) -> httpx.Request:
         """Return one call with `body` to send."""
-        return httpx.Request(self._method, self._url, headers=self._headers, content=body)
+        # As a stream: of `content`, httpx would work out headers that the connection adds anyway.
+        stream = httpx.ByteStream(body or b"")
+        request = httpx.Request(self._method, self._url, headers=self._headers, stream=stream)
+        request.read()
+        return request
 
 
 @asynccontextmanager

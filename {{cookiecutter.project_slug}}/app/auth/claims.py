@@ -55,9 +55,7 @@ def parse_object(raw: bytes) -> dict[str, object]:
     """
     try:
         text = raw.decode()
-        document: object = json.loads(
-            text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant
-        )
+        document: object = _STRICT.decode(text)
         if "\\u" in text:  # an escape may spell half a surrogate pair, which no response can carry
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -161,3 +159,6 @@ def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(name: str) -> object:
     raise MalformedClaims("NaN and Infinity are not JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
