@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from tests import OWN_ENVIRONMENT
+from tests.servers import dpop
 from tests.servers.authorization_server import (
     AUDIENCE,
     SCOPES,
@@ -51,6 +52,15 @@ class OidcProvider(AuthorizationServer):
         """Sign Anna in, and return what an API and its client get."""
         tokens = self.sign_in()
         return UserTokens("anna", tokens["access_token"], tokens["refresh_token"])
+
+    def bound_token(self) -> str:
+        """Get a machine's token that is bound to a key, as its `cnf` says (RFC 9449)."""
+        url = self.metadata["token_endpoint"]
+        form = {"grant_type": "client_credentials", "scope": SCOPES, "resource": AUDIENCE}
+        headers = {"DPoP": dpop.proof("POST", url)}
+        answer = self.http.post(url, data=form, auth=self.machine, headers=headers)
+        token: str = answer.raise_for_status().json()["access_token"]
+        return token
 
     def publish(self, *names: str) -> None:
         """Publish these keys and no others, as `rsa-1`. The first of a kind signs from now on."""

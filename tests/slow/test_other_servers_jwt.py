@@ -201,6 +201,12 @@ def test_a_token_signed_with_pss_is_refused(caller: Service, server: Authorizati
     assert_refused(caller, server.machine_token(client=OidcProvider.padded), "algorithm")
 
 
+@only_oidc_provider
+def test_a_token_that_is_bound_to_a_key_is_refused(caller: Service, server: OidcProvider) -> None:
+    """Whoever bears it proves nothing, and nothing here checks a proof."""
+    assert_refused(caller, server.bound_token(), "bound")
+
+
 def test_a_borrowed_signature_is_refused(caller: Service, server: AuthorizationServer) -> None:
     """A real key made it, for a token with fewer rights."""
     weak = server.machine_token(scope="read:widgets")

@@ -1,0 +1,29 @@
+"""A proof that a client holds a key, which has a server bind a token to that key (RFC 9449)."""
+
+import base64
+import json
+import time
+import uuid
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+def proof(method: str, url: str) -> str:
+    """Return a proof for one call, made with a key that nobody will have again."""
+    key = Ed25519PrivateKey.generate()
+    public = {"kty": "OKP", "crv": "Ed25519", "x": encode(key.public_key().public_bytes_raw())}
+    header = {"typ": "dpop+jwt", "alg": "EdDSA", "jwk": public}
+    claims = {"jti": str(uuid.uuid4()), "htm": method, "htu": url, "iat": int(time.time())}
+    signed = f"{encode_object(header)}.{encode_object(claims)}"
+    return f"{signed}.{encode(key.sign(signed.encode()))}"
+
+
+def encode_object(content: Mapping[str, object]) -> str:
+    """Return a JSON object as a part of a JWS (RFC 7515, section 7.1)."""
+    return encode(json.dumps(content).encode())
+
+
+def encode(content: bytes) -> str:
+    """Return bytes in base64url without padding."""
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
