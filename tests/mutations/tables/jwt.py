@@ -166,8 +166,8 @@ MUTATIONS = [
     ),
     jws(
         rule="T3-the-header-brings-nothing-else",
-        old="    check_forbidden(fields)\n",
-        new="",
+        old="    if not _FORBIDDEN.isdisjoint(fields):\n",
+        new="    if not fields:\n",
         test=f"{HEADER}[T3-unknown-extension]",
     ),
     *(
