@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from app.auth.verifier import ProviderSettings
 from app.settings import InvalidSettings, Settings, environment, is_private
 from app.wiring import AppSettings
 from tests.conftest import ENVIRON
+
+ISSUER = str(ProviderSettings.model_fields["issuer"].alias)
 
 
 def problems(**variables: str) -> list[str]:
@@ -103,7 +106,7 @@ def test_a_wrong_value_is_never_repeated() -> None:
 
 
 PRIVATE = (
-    "localhost LOCALHOST. a.localhost ciam-hydra hydra.ciam.svc hydra.ciam.svc.cluster.local "
+    "localhost LOCALHOST. a.localhost provider id.prod.svc id.prod.svc.cluster.local "
     "a.local a.internal a.test a.lan a.home.arpa 127.0.0.1 127.9.9.9 10.1.2.3 172.16.0.1 "
     "192.168.1.1 ::1 fd00::1 ::ffff:10.0.0.1"
 )
@@ -124,33 +127,33 @@ def test_plain_http_is_refused_on_a_public_network(host: str) -> None:
 
 
 def test_plain_http_is_refused_for_an_address_of_the_provider() -> None:
-    (sentence,) = problems(OLYMPUS_ISSUER="http://issuer.example.com")
+    (sentence,) = problems(**{ISSUER: "http://issuer.example.com"})
 
-    assert sentence.startswith("OLYMPUS_ISSUER sends tokens over a public network in clear")
+    assert sentence.startswith(f"{ISSUER} sends tokens over a public network in clear")
 
 
 NOT_A_URL = {
-    "no-scheme": "hydra:5003/answer",
-    "other-scheme": "ftp://hydra/",
+    "no-scheme": "provider:5003/answer",
+    "other-scheme": "ftp://provider/",
     "no-host": "http:///answer",
-    "credentials": "https://user:pass@hydra.example.com/",
-    "query": "https://hydra.example.com/?a=b",
-    "empty-query": "https://hydra.example.com/?",
-    "fragment": "https://hydra.example.com/#a",
-    "blank": "https://hydra.example.com/a b",
-    "newline": "https://hydra.example.com/a\nb",
-    "port": "https://hydra.example.com:99999/",
-    "port-zero": "https://hydra.example.com:0/",
+    "credentials": "https://user:pass@id.example.com/",
+    "query": "https://id.example.com/?a=b",
+    "empty-query": "https://id.example.com/?",
+    "fragment": "https://id.example.com/#a",
+    "blank": "https://id.example.com/a b",
+    "newline": "https://id.example.com/a\nb",
+    "port": "https://id.example.com:99999/",
+    "port-zero": "https://id.example.com:0/",
     "brackets": "https://[::1/",
-    "not-ascii": "https://hydrä.example.com/",
+    "not-ascii": "https://ïd.example.com/",
 }
 
 
 @pytest.mark.parametrize("url", NOT_A_URL.values(), ids=NOT_A_URL)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    (sentence,) = problems(OLYMPUS_ISSUER=url)
+    (sentence,) = problems(**{ISSUER: url})
 
-    assert sentence.startswith("OLYMPUS_ISSUER ")
+    assert sentence.startswith(f"{ISSUER} ")
 
 
 def test_the_environment_wins_over_the_file(

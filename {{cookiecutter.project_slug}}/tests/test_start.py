@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from app.auth.verifier import ProviderSettings
 from tests.conftest import ENVIRON
 
 ROOT = Path(__file__).parent.parent
+REQUIRED = [field for field in ProviderSettings.model_fields.values() if field.is_required()]
 
 
 def load(directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +34,7 @@ def test_a_wrong_environment_stops_the_start_in_words(tmp_path: Path) -> None:
     assert process.returncode not in (0, None)
     assert "Traceback" not in process.stderr
     lines = process.stderr.strip().splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 3 + len(REQUIRED)
     assert lines[0] == "The service cannot start with this environment."
 
 

@@ -1,5 +1,1 @@
-"""The routes of the service."""
-
-from app.routes import health, widgets
-
-ROUTERS = (health.router, widgets.router)
+# {% include 'routes/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from dev.environment import Endpoints
+from dev.specimens import UNUSABLE
 from tests.callers import bearer
 from tests.end_to_end.machines import Machine, assert_invalid_token, machine, poll
 
@@ -62,7 +63,7 @@ def test_an_expired_token_is_refused(caller: httpx.Client, endpoints: Endpoints)
     assert_invalid_token(response)
 
 
-@pytest.mark.parametrize("token", ["garbage", "ory_at_" + "a" * 43 + "." + "a" * 43])
+@pytest.mark.parametrize("token", ["garbage", *UNUSABLE.values()])
 def test_garbage_is_refused(caller: httpx.Client, token: str) -> None:
     """What nobody issued is nobody's, whatever it looks like."""
     assert_invalid_token(caller.get("/widgets", headers=bearer(token)))

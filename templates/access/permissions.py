@@ -1,0 +1,77 @@
+"""Whether the caller may do something with one object: the platform is asked about each.
+
+`Security(require_permission("editor", project_of), scopes=["write:projects"])` guards a route with
+a permission and a scope, and gives it the `Principal`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from avnology_id.errors import AvnologyIdError
+from fastapi import HTTPException, Request, Security
+
+from app.auth.bearer import bearer
+from app.auth.errors import AuthError
+from app.auth.outages import unavailable
+from app.auth.principal import Principal
+
+MAX_ID_LENGTH = 256
+
+
+class PermissionDenied(AuthError):
+    """The token is good and the platform says no. No other token of this caller helps."""
+
+    status = 403
+    detail = "Permission denied"
+
+    def headers(self, realm: str) -> dict[str, str]:
+        return {}
+
+
+def require_permission(
+    relation: str, object_fn: Callable[[Request], str]
+) -> Callable[..., Awaitable[Principal]]:
+    """Return a dependency: the caller has `relation` to the object that a request is about.
+
+    `object_fn` names that object, as `project:<id>`. The scopes of the route come first. Raises
+    `AuthError`, and 404 for an id that no object can have, before anyone is asked.
+    """
+
+    async def permitted(
+        request: Request, principal: Annotated[Principal, Security(bearer)]
+    ) -> Principal:
+        target = object_fn(request)
+        check_object(target)
+        check_subject(principal.subject)
+        try:
+            allowed = await request.app.state.provider.client.permissions.check(
+                subject=f"user:{principal.subject}", relation=relation, object=target
+            )
+        except AvnologyIdError as error:
+            raise unavailable(error) from None
+        if allowed is not True:
+            raise PermissionDenied("permission")
+        return principal
+
+    return permitted
+
+
+def check_object(name: str) -> None:
+    """Answer 404 for an id that would make another tuple of the question, or none."""
+    if not is_plain(name.partition(":")[2]):
+        raise HTTPException(404, "Not found")
+
+
+def check_subject(subject: str) -> None:
+    """Refuse a caller whose name would make another tuple of the question."""
+    if not is_plain(subject):
+        raise PermissionDenied("subject")
+
+
+def is_plain(identifier: str) -> bool:
+    """Tell whether an id is nothing but an id in `namespace:object#relation@subject`."""
+    return (
+        0 < len(identifier) <= MAX_ID_LENGTH
+        and identifier.isprintable()
+        and {":", "#", "@"}.isdisjoint(identifier)
+    )

@@ -1,0 +1,135 @@
+"""Asks Avnology ID about a token: introspection (RFC 7662) through its client."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+from avnology_id import AsyncAvnologyId
+from avnology_id.errors import AvnologyIdError
+from pydantic import Field, SecretStr, field_validator
+
+from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
+from app.auth.errors import InvalidToken, ProviderUnavailable
+from app.auth.outages import unavailable
+from app.auth.principal import ORGANIZATION
+from app.settings import ProviderUrl, Settings
+
+PROBE = "readiness-probe"
+"""A token that no provider issues: asking about it proves that asking works."""
+
+
+class ProviderSettings(Settings):
+    """Where Avnology ID is, and what this service is there."""
+
+    base_url: ProviderUrl = Field(
+        alias="AVNOLOGY_BASE_URL",
+        description="the URL of Avnology ID's REST interface",
+        examples=["https://api-id.avnology.net"],
+    )
+    client_id: str = Field(
+        alias="AVNOLOGY_CLIENT_ID",
+        description="the client id of this service",
+        examples=["app_..."],
+    )
+    client_secret: SecretStr = Field(
+        alias="AVNOLOGY_CLIENT_SECRET",
+        description="the secret that goes with the client id",
+        examples=["sk_live_..."],
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        alias="AVNOLOGY_API_KEY",
+        description="an API key for the calls about users and permissions",
+        examples=["ak_live_..."],
+    )
+    issuer: ProviderUrl | None = Field(
+        default=None,
+        alias="AVNOLOGY_ISSUER",
+        description="the issuer exactly as Avnology ID names itself in `iss`",
+        examples=["https://oauth.id.avnology.com"],
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+            raise ValueError("holds a blank or a character that no key has: set the key alone")
+        return key
+
+
+class ProviderVerifier:
+    """Asks the provider about every token, so a revocation shows at the next request."""
+
+    def __init__(self, client: AsyncAvnologyId) -> None:
+        self.client = client
+
+    async def verify(self, token: str) -> Claims:
+        """Return what the provider says about `token`.
+
+        Raises `InvalidToken` for an inactive one, `ProviderUnavailable` without a usable answer.
+        """
+        check_prefix(token)
+        try:
+            answer = await self.client.oauth.introspect_token(token=token)
+        except AvnologyIdError as error:
+            raise unavailable(error) from None
+        try:
+            document = parse_object(answer.raw)
+            check_active(document)
+            check_organization(document)
+            return parse_claims(document)
+        except MalformedClaims:
+            raise ProviderUnavailable("malformed_answer") from None
+
+    async def check(self) -> None:
+        """Ask about a token that cannot exist: address, credentials and answer must be right."""
+        try:
+            await self.verify(PROBE)
+        except InvalidToken:
+            return
+        raise ProviderUnavailable("active_probe")
+
+
+@asynccontextmanager
+async def open_verifier(
+    settings: ProviderSettings,
+    time_limit: float,
+    transport: httpx.AsyncBaseTransport | None,
+    clock: Callable[[], float],
+) -> AsyncIterator[ProviderVerifier]:
+    """Open the verifier for the life of the service. `time_limit` in seconds, for one call."""
+    key = settings.api_key
+    client = AsyncAvnologyId(
+        base_url=settings.base_url,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret.get_secret_value(),
+        api_key=None if key is None else key.get_secret_value(),
+        timeout=time_limit,
+        transport=transport,
+        clock=clock,
+    )
+    async with client:
+        yield ProviderVerifier(client)
+
+
+def check_prefix(token: str) -> None:
+    """Refuse what is visibly a refresh token, before anyone is asked."""
+    if token.startswith("rt_"):
+        raise InvalidToken("prefix")
+
+
+def check_active(document: Mapping[str, object]) -> None:
+    """Refuse a token that the provider does not vouch for. Only a JSON `true` is a yes."""
+    active = document.get("active")
+    if active is False:
+        raise InvalidToken("inactive")
+    if active is not True:
+        raise MalformedClaims("active")
+
+
+def check_organization(document: Mapping[str, object]) -> None:
+    """Refuse an answer whose organization is no text. A token need not be for any."""
+    for name in ORGANIZATION:
+        if not isinstance(document.get(name), str | None):
+            raise MalformedClaims(name)
