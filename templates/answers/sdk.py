@@ -63,7 +63,7 @@ def api_refusal(
 ) -> Response:
     """Answer with the fields that an error of the client has."""
     request_id = f"req_{secrets.token_hex(8)}"
-    document = {"code": code, "message": message, "request_id": request_id, "details": {}}
+    document = {"code": code, "message": message, "details": {}, "request_id": request_id}
     return answer(document, status, {"X-Request-Id": request_id, **(headers or {})})
 
 

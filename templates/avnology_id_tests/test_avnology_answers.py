@@ -42,7 +42,7 @@ async def introspect(answer: httpx.Response) -> TokenIntrospection:
     return await beside(answer).oauth.introspect_token(token="x")
 
 
-FLAT = {"code": "AVNOLOGY_AUTH_901", "message": "m", "request_id": "req_1", "details": {"a": 1}}
+FLAT = {"code": "AVNOLOGY_AUTH_901", "message": "m", "details": {"a": 1}, "request_id": "req_1"}
 
 
 @pytest.mark.parametrize("body", [FLAT, {"error": FLAT}])
@@ -81,7 +81,7 @@ ERRORS: dict[str, tuple[int, object, type[errors.AvnologyIdError]]] = {
     "invalid_scope": (400, {"error": "invalid_scope"}, errors.InvalidScopeError),
     "insufficient_scope": (403, {"error": "insufficient_scope"}, errors.InsufficientScopeError),
     "invalid_request": (400, {"error": "invalid_request"}, errors.OAuthError),
-    "nested-oauth": (401, {"error": {"code": "invalid_client"}}, errors.InvalidClientError),
+    "nested-oauth": (401, {"error": {"code": "invalid_client"}, "a": 1}, errors.InvalidClientError),
     "a-list": (404, [], errors.NotFoundError),
     "strange-fields": (
         404,
@@ -117,7 +117,7 @@ WAITS = {"7": 7, "0": 1, "86400": 3600, "soon": 5, "Fri, 15 Jan 2027 08:00:30 GM
 async def test_a_limit_says_how_long_to_wait(sent: str | None, seconds: int) -> None:
     """Nothing waits here: a caller of the service is told."""
     headers = {} if sent is None else {"Retry-After": sent}
-    body = {"code": "AVNOLOGY_AUTH_999", "details": {"limit": 10, "remaining": 0}}
+    body = {"details": {"limit": 10, "remaining": 0}, "code": "AVNOLOGY_AUTH_999"}
     with pytest.raises(errors.RateLimitError) as refusal:
         await introspect(httpx.Response(429, headers=headers, json=body))
 
@@ -153,7 +153,7 @@ def test_documented_fields_may_be_missing() -> None:
 
 async def test_the_text_of_an_error_is_its_code_and_status() -> None:
     """What the platform wrote may hold a token or a name, and tracebacks are logged."""
-    body = {"code": "AVNOLOGY_AUTH_902", "message": "s3cret", "details": {"token": "s3cret"}}
+    body = {"code": "AVNOLOGY_AUTH_902", "details": {"token": "s3cret"}, "message": "s3cret"}
     with pytest.raises(errors.ValidationError) as refusal:
         await get_user(httpx.Response(400, json=body))
 
@@ -172,10 +172,13 @@ async def test_a_code_or_an_id_that_is_no_word_is_none(word: str) -> None:
 
 NAMES: dict[str, tuple[dict[str, object], str | None]] = {
     "C9-flat": ({"first_name": "Anna", "last_name": "Example"}, "Anna Example"),
-    "C9-nested": ({"name": {"first": "Anna", "last": "Example"}}, "Anna Example"),
+    "C9-nested": (
+        {"name": {"first": "Anna", "last": "Example"}, "first_name": None},
+        "Anna Example",
+    ),
     "as-displayed": ({"display_name": "Annie", "first_name": "Anna"}, "Annie"),
     "one-text": ({"name": "Anna Example"}, "Anna Example"),
-    "one-part": ({"name": {"first": "Anna", "last": None}}, "Anna"),
+    "one-part": ({"name": {"first": "Anna", "last": None}, "last_name": ""}, "Anna"),
     "null": ({"name": None, "first_name": None}, None),
     "empty": ({"name": {}, "first_name": ""}, None),
     "nothing": ({}, None),

@@ -75,10 +75,7 @@ class ProviderVerifier:
         except AvnologyIdError as error:
             raise unavailable(error) from None
         try:
-            document = parse_object(answer.raw)
-            check_active(document)
-            check_organization(document)
-            return parse_claims(document)
+            return claims_of(answer.raw)
         except MalformedClaims:
             raise ProviderUnavailable("malformed_answer") from None
 
@@ -111,6 +108,17 @@ async def open_verifier(
     )
     async with client:
         yield ProviderVerifier(client)
+
+
+def claims_of(answer: bytes) -> Claims:
+    """Return what an answer says about a token, read as strictly as if no client had read it.
+
+    Raises `InvalidToken` or `MalformedClaims`.
+    """
+    document = parse_object(answer)
+    check_active(document)
+    check_organization(document)
+    return parse_claims(document)
 
 
 def check_prefix(token: str) -> None:

@@ -17,9 +17,13 @@ from tests.combinations import OPTIONS, ROOT, TEMPLATE
 VARIANTS = ROOT / "templates"
 PYPROJECT = TEMPLATE / "pyproject.toml"
 
-INCLUDE = r"'([a-z_/]+(?:\.py)?)'(?: ~ cookiecutter\.(\w+) ~ '([a-z_/]*\.py)')?"
-STUB = re.compile(rf"# {{% include {INCLUDE} %}}\n")
-"""All that may stand in a Python file that differs by an answer."""
+ONE_OR_OTHER = r"\('(\w+)' if cookiecutter\.\w+ == '\w+' else '(\w+)'\)"
+CHOICE = rf"(?: ~ (?:cookiecutter\.(\w+)|{ONE_OR_OTHER}) ~ '([a-z_/]*\.py)')?"
+STUB = re.compile(rf"# {{% include '([a-z_/]+(?:\.py)?)'{CHOICE} %}}\n")
+"""All that may stand in a Python file that differs by an answer.
+
+It names one file, one for each answer, or one for an answer and another for all the rest.
+"""
 
 
 def files(*suffixes: str) -> list[Path]:
@@ -35,7 +39,7 @@ def files(*suffixes: str) -> list[Path]:
 
 
 def rendered(file_name: str) -> str:
-    """Return what a conditional file name becomes when its condition holds."""
+    """Return what a conditional file name becomes when the file is there."""
     return re.sub(r"\{\{ '([^']+)' if .* else '' \}\}", r"\1", file_name)
 
 
@@ -49,12 +53,14 @@ each_python_file = pytest.mark.parametrize("path", PYTHON, ids=shown)
 
 
 def included(stub: str) -> list[str]:
-    """Return the variants that a stub may pull in: one, or one for each answer to a question."""
+    """Return the variants that a stub may pull in: one, or one for each way to choose."""
     match = STUB.fullmatch(stub)
     if match is None:
         return []
-    start, question, end = match.groups()
-    return [f"{start}{answer}{end}" for answer in OPTIONS[question]] if question else [start]
+    start, question, one, other, end = match.groups()
+    if end is None:
+        return [start]
+    return [f"{start}{choice}{end}" for choice in (OPTIONS[question] if question else (one, other))]
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +115,9 @@ def test_python_passes_the_linter(laid_out: Path) -> None:
     """With the rules that the rendered service ships."""
     stubs = [path for path in laid_out.rglob("*.py") if STUB.fullmatch(path.read_text("utf-8"))]
     # A stub says in one line what stands there, and nothing about it.
-    bare = [f"--extend-per-file-ignores={path}:D100" for path in stubs]
+    bare = [
+        f"--extend-per-file-ignores={path}:{rule}" for path in stubs for rule in ("D100", "E501")
+    ]
 
     assert ruff(laid_out, "check", "--output-format=concise", *bare) == ""
 
@@ -182,3 +190,16 @@ def test_these_tests_import_what_a_service_imports() -> None:
     service = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
 
     assert root["dependency-groups"]["service"] == service["project"]["dependencies"]
+
+
+def test_nothing_depends_on_a_package_that_is_not_published() -> None:
+    """Anyone could register the name that Avnology's documentation installs, and be installed."""
+    named = re.compile(r"avnology[-_.]+id\b(?!_)", re.IGNORECASE)
+    for path in (PYPROJECT, ROOT / "pyproject.toml"):
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        groups = [
+            document["project"].get("dependencies", []),
+            *document["dependency-groups"].values(),
+        ]
+
+        assert [name for group in groups for name in group if named.match(name)] == []

@@ -20,6 +20,7 @@ CALLS = {
 CALLS_OF_MODE = {
     "introspection": {("revoked token", "401"), ("provider gone", "503")},
     "jwt": {("revoked token", "200"), ("provider gone", "200")},
+    "sdk": {("revoked token", "401"), ("provider gone", "503")},
 }
 """What each mode's shows besides."""
 

@@ -3,6 +3,7 @@
 from tests.mutations.mutation import Mutation
 
 FILE = "app/http.py"
+WIRE_FILE = "app/wire.py"
 TESTS = "tests/test_http.py::"
 OUTAGE = "tests/test_verifier.py::test_an_answer_that_breaks_the_protocol_is_an_outage"
 WIRE = "tests/test_verifier.py::test_a_failing_wire_is_an_outage"
@@ -13,14 +14,14 @@ CAUGHT = "except (httpx.ConnectError, httpx.ConnectTimeout):"
 MUTATIONS = [
     Mutation(
         rule="I6-one-limit-for-the-whole-call",
-        file=FILE,
+        file=WIRE_FILE,
         old="asyncio.timeout(self._time_limit)",
         new="asyncio.timeout(self._time_limit * 5)",
         test=TESTS + "test_a_black_hole_costs_the_time_limit_and_no_more",
     ),
     Mutation(
         rule="I6-the-limit-includes-the-retry",
-        file=FILE,
+        file=WIRE_FILE,
         old="async with asyncio.timeout(self._time_limit):",
         new="async with asyncio.timeout(self._time_limit) as limit:\n"
         "                asyncio.get_running_loop().call_later(\n"
@@ -31,56 +32,56 @@ MUTATIONS = [
     ),
     Mutation(
         rule="I6-too-late-is-an-outage",
-        file=FILE,
-        old='raise ProviderUnavailable("timeout") from None',
+        file=WIRE_FILE,
+        old='raise NoAnswer("timeout") from None',
         new="raise",
         test=TESTS + "test_a_trickle_costs_the_time_limit_and_no_more",
     ),
     Mutation(
         rule="I6-any-failure-of-the-wire-is-an-outage",
-        file=FILE,
+        file=WIRE_FILE,
         old="except Exception as error:",
         new="except httpx.HTTPError as error:",
         test=f"{WIRE}[I6-not-of-httpx]",
     ),
     Mutation(
         rule="I6-a-failed-connection-is-tried-once-more",
-        file=FILE,
+        file=WIRE_FILE,
         old=CAUGHT,
         new="except ZeroDivisionError:",
         test=TESTS + "test_a_failed_connection_is_tried_once_more",
     ),
     Mutation(
         rule="I6-a-slow-connection-is-tried-once-more",
-        file=FILE,
+        file=WIRE_FILE,
         old=CAUGHT,
         new="except httpx.ConnectError:",
         test=TESTS + "test_a_failed_connection_is_tried_once_more[ConnectTimeout]",
     ),
     Mutation(
         rule="I6-a-refused-connection-is-tried-once-more",
-        file=FILE,
+        file=WIRE_FILE,
         old=CAUGHT,
         new="except httpx.ConnectTimeout:",
         test=TESTS + "test_a_failed_connection_is_tried_once_more[ConnectError]",
     ),
     Mutation(
         rule="I6-once-more-and-not-twice",
-        file=FILE,
+        file=WIRE_FILE,
         old="idle connection.\n            return await self._send_once(request)",
         new="idle connection.\n            return await self._send_twice(request)",
         test=TESTS + "test_a_connection_that_always_closes_is_given_up",
     ),
     Mutation(
         rule="I6-nothing-else-is-tried-again",
-        file=FILE,
+        file=WIRE_FILE,
         old=CAUGHT,
         new="except httpx.HTTPError:",
         test=TESTS + "test_a_question_that_arrived_is_not_asked_again",
     ),
     Mutation(
         rule="I7-an-error-is-not-tried-again",
-        file=FILE,
+        file=WIRE_FILE,
         old="        try:\n            return await self._send_once(request)\n",
         new="        try:\n            answer = await self._send_once(request)\n"
         "            return answer if answer.status < 500 else await self._send_once(request)\n",
@@ -88,7 +89,7 @@ MUTATIONS = [
     ),
     Mutation(
         rule="I7-a-redirect-is-not-followed",
-        file=FILE,
+        file=WIRE_FILE,
         old="await self._transport.handle_async_request(request)",
         new="await httpx.AsyncClient(transport=self._transport, follow_redirects=True).send(\n"
         "            request, stream=True\n        )",
@@ -96,67 +97,74 @@ MUTATIONS = [
     ),
     Mutation(
         rule="I7-an-answer-is-bounded",
-        file=FILE,
+        file=WIRE_FILE,
         old="if len(body) > MAX_ANSWER_BYTES:",
         new="if False:",
         test=TESTS + "test_a_long_answer_is_cut",
     ),
     Mutation(
         rule="I7-the-longest-answer",
-        file=FILE,
+        file=WIRE_FILE,
         old="if len(body) > MAX_ANSWER_BYTES:",
         new="if len(body) >= MAX_ANSWER_BYTES:",
         test=TESTS + "test_the_longest_answer_is_read",
     ),
     Mutation(
         rule="I7-no-compressed-answer-is-asked-for",
-        file=FILE,
+        file=WIRE_FILE,
         old='                "Accept-Encoding": "identity",\n',
         new="",
         test="tests/test_verifier.py::test_the_question_is_a_plain_form",
     ),
     Mutation(
         rule="I7-no-compressed-answer-is-taken",
-        file=FILE,
+        file=WIRE_FILE,
         old='if "content-encoding" in response.headers:',
         new="if False:",
         test=TESTS + "test_a_compressed_answer_is_refused",
     ),
     Mutation(
         rule="calls-in-flight-are-bounded",
-        file=FILE,
+        file=WIRE_FILE,
         old="asyncio.Semaphore(MAX_CALLS)",
         new="asyncio.Semaphore(2 * MAX_CALLS)",
         test=CROWDED,
     ),
     Mutation(
         rule="the-wait-for-a-place-is-bounded",
-        file=FILE,
+        file=WIRE_FILE,
         old="asyncio.timeout(MAX_WAIT)",
         new="asyncio.timeout(None)",
         test=CROWDED,
     ),
     Mutation(
         rule="a-place-is-given-back",
-        file=FILE,
+        file=WIRE_FILE,
         old="                finally:\n                    self._places.release()\n",
-        new="                except ProviderUnavailable:\n"
+        new="                except NoAnswer:\n"
         "                    self._places.release()\n                    raise\n",
         test=TESTS + "test_the_place_of_a_cancelled_call_can_be_taken",
     ),
     Mutation(
         rule="cookies-are-not-kept",
-        file=FILE,
+        file=WIRE_FILE,
         old="aiohttp.DummyCookieJar()",
         new="aiohttp.CookieJar(unsafe=True)",
         test=TESTS + "test_cookies_are_not_kept",
     ),
     Mutation(
         rule="the-proxy-environment-is-ignored",
-        file=FILE,
+        file=WIRE_FILE,
         old="trust_env=False",
         new="trust_env=True",
         test=TESTS + "test_the_proxy_environment_is_ignored",
+    ),
+    Mutation(
+        rule="I6-no-answer-is-an-outage",
+        file=FILE,
+        old="raise ProviderUnavailable(failure.reason) from None",
+        new="raise",
+        test=TESTS + "test_nobody_listens",
     ),
     Mutation(
         rule="I7-only-200-is-an-answer",
@@ -209,56 +217,56 @@ MUTATIONS = [
     ),
     Mutation(
         rule="I9-at-least-a-second",
-        file=FILE,
+        file=WIRE_FILE,
         old="max(1, ",
         new="max(0, ",
         test=f"{RATE_LIMIT}[zero-is-at-least-one]",
     ),
     Mutation(
         rule="I9-at-most-an-hour",
-        file=FILE,
+        file=WIRE_FILE,
         old="min(3600, int(seconds))",
         new="int(seconds)",
         test=f"{RATE_LIMIT}[a-day-is-at-most-an-hour]",
     ),
     Mutation(
         rule="I9-no-number-is-too-long",
-        file=FILE,
+        file=WIRE_FILE,
         old="float(value[:10])",
         new="float(value)",
         test=f"{RATE_LIMIT}[absurd]",
     ),
     Mutation(
         rule="I9-digits-are-ascii",
-        file=FILE,
+        file=WIRE_FILE,
         old="value.isascii() and value.isdigit()",
         new="value.isdigit()",
         test=f"{RATE_LIMIT}[a-digit-of-another-script]",
     ),
     Mutation(
         rule="I9-a-date-counts-from-now",
-        file=FILE,
+        file=WIRE_FILE,
         old=".timestamp() - now",
         new=".timestamp()",
         test=f"{RATE_LIMIT}[a-date]",
     ),
     Mutation(
         rule="I9-nonsense-is-no-wait",
-        file=FILE,
+        file=WIRE_FILE,
         old="except (ValueError, OverflowError):",
         new="except OverflowError:",
         test=f"{RATE_LIMIT}[nonsense]",
     ),
     Mutation(
         rule="I9-a-date-that-no-clock-shows-is-nonsense",
-        file=FILE,
+        file=WIRE_FILE,
         old="except (ValueError, OverflowError):",
         new="except ValueError:",
         test=f"{RATE_LIMIT}[a-date-that-no-clock-shows]",
     ),
     Mutation(
         rule="I9-no-wait-is-a-short-one",
-        file=FILE,
+        file=WIRE_FILE,
         old="    if value is None:\n        return 5",
         new="    if value is None:\n        return 3600",
         test=f"{RATE_LIMIT}[nothing]",
