@@ -7,10 +7,11 @@ a permission and a scope, and gives it the `Principal`.
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
+from avnology_id import AsyncAvnologyId
 from avnology_id.errors import AvnologyIdError
 from fastapi import HTTPException, Request, Security
 
-from app.auth.bearer import bearer
+from app.auth.bearer import bearer, log_refusal
 from app.auth.errors import AuthError
 from app.auth.outages import unavailable
 from app.auth.principal import Principal
@@ -40,20 +41,31 @@ def require_permission(
     async def permitted(
         request: Request, principal: Annotated[Principal, Security(bearer)]
     ) -> Principal:
-        target = object_fn(request)
-        check_object(target)
-        check_subject(principal.subject)
+        client: AsyncAvnologyId = request.app.state.provider.client
         try:
-            allowed = await request.app.state.provider.client.permissions.check(
-                subject=f"user:{principal.subject}", relation=relation, object=target
-            )
-        except AvnologyIdError as error:
-            raise unavailable(error) from None
-        if allowed is not True:
-            raise PermissionDenied("permission")
+            await check_permission(client, principal, relation, object_fn(request))
+        except AuthError as refusal:
+            log_refusal(refusal, None)
+            raise
         return principal
 
     return permitted
+
+
+async def check_permission(
+    client: AsyncAvnologyId, principal: Principal, relation: str, target: str
+) -> None:
+    """Refuse a caller who has no `relation` to `target`. An error is never a yes."""
+    check_object(target)
+    check_subject(principal.subject)
+    try:
+        allowed = await client.permissions.check(
+            subject=f"user:{principal.subject}", relation=relation, object=target
+        )
+    except AvnologyIdError as error:
+        raise unavailable(error) from None
+    if allowed is not True:
+        raise PermissionDenied("permission")
 
 
 def check_object(name: str) -> None:

@@ -75,6 +75,14 @@ def test_others_do_not(client: TestClient, token: IssueToken, subject: str, path
     assert outcome(response) == DENIED
 
 
+def test_a_denial_is_logged(
+    start: Start, token: IssueToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start().put(PROJECT, headers=bearer(token(subject=BERT)))
+
+    assert "request refused status=403 reason=permission" in capsys.readouterr().err
+
+
 def test_a_permission_that_was_taken_away_shows_at_the_next_request(
     client: TestClient, provider: Provider, token: IssueToken
 ) -> None:
