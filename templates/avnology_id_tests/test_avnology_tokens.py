@@ -28,6 +28,9 @@ class Platform(httpx.AsyncBaseTransport):
         """The tokens of the other calls, in their order."""
         self.gate = asyncio.Event()
         self.gate.set()
+        self.late = asyncio.Event()
+        """Until this is set, the second call with a refused token gets no answer."""
+        self.late.set()
         self.broken = False
         self.delay: float = 0
 
@@ -39,6 +42,8 @@ class Platform(httpx.AsyncBaseTransport):
         self.calls.append(token)
         await asyncio.sleep(0)
         if token in self.refused:
+            if self.calls.count(token) == 2:
+                await self.late.wait()
             return httpx.Response(401, json={"code": "AVNOLOGY_AUTH_205"})
         return httpx.Response(200, json={"allowed": True})
 
@@ -232,6 +237,23 @@ async def test_many_calls_with_a_refused_token_fetch_one_in_its_place() -> None:
 
     assert len(platform.scopes) == 2
     assert Counter(platform.calls) == {"t1": 21, "t2": 20}
+
+
+async def test_a_late_refusal_leaves_the_new_token_alone() -> None:
+    """It is about a token that another one has replaced meanwhile."""
+    platform = Platform()
+    client = connect(platform)
+    await may(client)
+    platform.refused = {"t1"}
+    platform.late.clear()
+    late = asyncio.create_task(may(client))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await may(client)
+    platform.late.set()
+    await late
+
+    assert platform.calls == ["t1", "t1", "t1", "t2", "t2"]
 
 
 async def test_an_api_key_needs_no_token() -> None:

@@ -211,8 +211,8 @@ MUTATIONS = [
     package(
         rule="sdk-the-text-of-an-error-is-its-code",
         file="avnology_id/errors.py",
-        old="super().__init__(code if",
-        new="super().__init__(message if",
+        old='f"{code} (status {status_code})"',
+        new='f"{code} (status {status_code}) {message}"',
         test=ANSWERS + "test_the_text_of_an_error_is_its_code_and_status",
     ),
     package(
@@ -255,7 +255,7 @@ MUTATIONS = [
         file="avnology_id/tokens.py",
         old="if self._kept.get(scopes) is refused:",
         new="if scopes in self._kept:",
-        test=TOKENS + "test_many_calls_with_a_refused_token_fetch_one_in_its_place",
+        test=TOKENS + "test_a_late_refusal_leaves_the_new_token_alone",
     ),
     package(
         rule="sdk-several-calls-have-one-limit",
