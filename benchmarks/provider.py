@@ -1,7 +1,7 @@
 """A stub of the identity provider that costs next to nothing: `python -m benchmarks.provider`.
 
-Whatever is sent to `/<delay>/<what>` is answered with the same bytes: after `<delay>` milliseconds,
-or never where that is `never`. Of a request, it reads what it must to find its end.
+Whatever is sent to `/<delay>/.../<what>` is answered with the same bytes: after `<delay>`
+milliseconds, or never where that is `never`. Of a request, it reads what it must to find its end.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ ANSWERS: dict[bytes, object] = {
 }
 """What is answered, by the last part of the path. The first is worded as Hydra v26 words it."""
 
-_TARGET = re.compile(rb"[A-Z]+ /(\w+)/(\w+) ")
+_TARGET = re.compile(rb"[A-Z]+ /(\w+)/(?:\w+/)*(\w+) ")
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 
 

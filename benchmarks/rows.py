@@ -75,6 +75,18 @@ def introspection(delay: int | str) -> Server:
     return Server("app.main:app", {"validation_mode": "introspection"}, variables)
 
 
+def sdk(delay: int | str) -> Server:
+    """Return the service in sdk mode, beside a provider that takes `delay`."""
+    variables = {
+        "AVNOLOGY_BASE_URL": f"{{provider}}/{delay}",
+        "AVNOLOGY_CLIENT_ID": "service",
+        "AVNOLOGY_CLIENT_SECRET": "service-secret",
+        "AVNOLOGY_ISSUER": "http://localhost:3102",
+        "AUDIENCE": "https://widgets.example",
+    }
+    return Server("app.main:app", {"validation_mode": "sdk"}, variables)
+
+
 def jwt(algorithm: str) -> Server:
     """Return the service in jwt mode."""
     variables = {
@@ -119,6 +131,8 @@ ROWS = (
         goal=0.22,
         beats={"the guide's way, 5 ms": 15},
     ),
+    Row("sdk, 0 ms", sdk(0), beats={"introspection, 0 ms": 0.9}),
+    Row("sdk, 5 ms", sdk(5), beats={"introspection, 5 ms": 0.9}),
     Row("jwt, the guide's way, RS256", other_jwt("guide_jwt", "RS256"), signed("RS256")),
     Row("jwt, the guide's way, ES256", other_jwt("guide_jwt", "ES256"), signed("ES256")),
     Row("jwt, PyJWT and its key client, RS256", other_jwt("pyjwt", "RS256"), signed("RS256")),
@@ -144,6 +158,7 @@ ROWS = (
 HANGING_ROWS = (
     HangingRow("the guide's way, provider hangs", guide(NEVER)),
     HangingRow("introspection, provider hangs", introspection(NEVER), ceiling=20),
+    HangingRow("sdk, provider hangs", sdk(NEVER), ceiling=20),
 )
 
 RENDER_ROWS = (

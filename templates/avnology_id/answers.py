@@ -51,9 +51,7 @@ def parse_object(raw: bytes) -> dict[str, object]:
     """Parse a JSON object: UTF-8, no name twice, no NaN, no half of a surrogate pair."""
     try:
         text = raw.decode()
-        document: object = json.loads(
-            text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant
-        )
+        document: object = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -160,3 +158,6 @@ def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(name: str) -> object:
     raise Malformed("NaN and Infinity are not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_refuse_constant)

@@ -32,7 +32,7 @@ class Platform:
         token_path: str,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._credentials = dict(credentials)
+        self._credentials = b"&" + urlencode(credentials).encode()
         self._api_key = api_key
         self._timeout = timeout
         self._transport = transport
@@ -48,7 +48,7 @@ class Platform:
 
     async def ask(self, endpoint: Endpoint, fields: Mapping[str, str]) -> Reply:
         """Send a form, with the credentials in it as the platform wants them."""
-        return await self._send(endpoint, urlencode({**fields, **self._credentials}).encode())
+        return await self._send(endpoint, urlencode(fields).encode() + self._credentials)
 
     async def call(
         self, method: str, path: str, scopes: frozenset[str], body: bytes | None = None
