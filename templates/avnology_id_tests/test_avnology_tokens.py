@@ -278,11 +278,12 @@ async def test_an_api_key_needs_no_token() -> None:
 
 
 async def test_several_calls_take_as_long_as_one_may() -> None:
-    """The token comes in time, and so would the answer, but not both together."""
+    """A token, its refusal, another token, the answer: each comes in time, but not all of them."""
     platform = Platform()
-    platform.delay = 0.06
+    platform.refused = {"t1"}
+    platform.delay = 0.05
     with pytest.raises(errors.TimeoutError):
-        await may(connect(platform, timeout=0.1))
+        await may(connect(platform, timeout=0.15))
 
 
 async def test_a_closed_client_calls_nobody() -> None:
