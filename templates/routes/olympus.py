@@ -1,5 +1,15 @@
 """The routes of the service."""
 
+from fastapi import FastAPI
+
 from app.routes import health, widgets
 
-ROUTERS = (health.router, widgets.router)
+
+def add_routes(app: FastAPI) -> None:
+    """Add every route to `app`.
+
+    To the application itself: FastAPI looks twice through the routes of an included router, which
+    costs each request more than the whole token policy.
+    """
+    widgets.add_routes(app)
+    health.add_routes(app)

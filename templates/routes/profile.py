@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from avnology_id.errors import AvnologyIdError, NotFoundError
-from fastapi import APIRouter, HTTPException, Request, Security
+from fastapi import FastAPI, HTTPException, Request, Security
 from pydantic import BaseModel
 
 from app.auth import Principal, user_bearer
@@ -11,8 +11,6 @@ from app.auth.errors import REFUSALS, Refusal
 from app.auth.outages import unavailable
 
 NOT_FOUND = {"model": Refusal, "description": "The platform does not know the user"}
-
-router = APIRouter(prefix="/api/profile", tags=["profile"], responses=REFUSALS)
 
 
 class Profile(BaseModel):
@@ -22,7 +20,6 @@ class Profile(BaseModel):
     name: str | None
 
 
-@router.get("", responses={404: NOT_FOUND})
 async def read_profile(
     request: Request, principal: Annotated[Principal, Security(user_bearer)]
 ) -> Profile:
@@ -35,3 +32,10 @@ async def read_profile(
     except AvnologyIdError as error:
         raise unavailable(error) from None
     return Profile(email=user.email, name=user.name)
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of profiles to `app`."""
+    app.add_api_route(
+        "/api/profile", read_profile, tags=["profile"], responses=REFUSALS | {404: NOT_FOUND}
+    )

@@ -1,6 +1,6 @@
 """Projects: who may edit which one is the platform's decision."""
 
-from fastapi import APIRouter, Request, Security
+from fastapi import FastAPI, Request, Security
 from pydantic import BaseModel
 
 from app.auth.errors import REFUSALS, Refusal
@@ -16,8 +16,6 @@ def project_of(request: Request) -> str:
 
 MAY_EDIT = Security(require_permission("editor", project_of))
 
-router = APIRouter(prefix="/api/projects", tags=["projects"], responses=REFUSALS)
-
 
 class Updated(BaseModel):
     """The project is as the caller wants it."""
@@ -25,7 +23,18 @@ class Updated(BaseModel):
     updated: bool = True
 
 
-@router.put("/{project_id}", dependencies=[MAY_EDIT], responses={404: NOT_FOUND})
 async def update_project(project_id: str) -> Updated:
     """Update a project for a caller who is one of its editors."""
     return Updated()
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of projects to `app`."""
+    app.add_api_route(
+        "/api/projects/{project_id}",
+        update_project,
+        methods=["PUT"],
+        tags=["projects"],
+        dependencies=[MAY_EDIT],
+        responses=REFUSALS | {404: NOT_FOUND},
+    )

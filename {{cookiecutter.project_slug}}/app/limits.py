@@ -1,6 +1,5 @@
 """How much a caller may send."""
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,9 +19,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "0")
-        # No server lets a length through that is not a number; one that does is not believed.
-        if declared.isdigit() and int(declared[:20]) > self._max_bytes:
+        if declared_length(scope) > self._max_bytes:
             response = JSONResponse({"detail": "Payload too large"}, 413, headers=_HEADERS)
             await response(scope, receive, send)
             return
@@ -37,3 +34,11 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+def declared_length(scope: Scope) -> int:
+    """Return the bytes that a request announces, or 0 where it says nothing that is a number."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0

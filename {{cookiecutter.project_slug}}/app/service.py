@@ -14,7 +14,7 @@ from app.auth.bearer import token_in_query
 from app.auth.errors import AuthError, refuse
 from app.limits import BodyLimit
 from app.logs import configure_logging
-from app.routes import ROUTERS
+from app.routes import add_routes
 from app.routes.widgets import Widgets
 from app.settings import environment
 from app.wiring import AppSettings, assemble
@@ -57,8 +57,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=settings.service.request_max_bytes)
     app.add_exception_handler(AuthError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_body)
-    for router in ROUTERS:
-        app.include_router(router)
+    add_routes(app)
     return app
 
 

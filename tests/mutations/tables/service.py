@@ -18,22 +18,22 @@ MUTATIONS = [
     Mutation(
         rule="a-declared-body-is-refused-unread",
         file=LIMITS,
-        old="if declared.isdigit() and int(declared[:20]) > self._max_bytes:",
+        old="if declared_length(scope) > self._max_bytes:",
         new="if False:",
         test="tests/test_limits.py::test_an_absurd_length_is_too_large",
     ),
     Mutation(
         rule="an-absurd-length-is-a-number",
         file=LIMITS,
-        old="int(declared[:20])",
-        new="int(declared)",
+        old="int(value[:20])",
+        new="int(value)",
         test="tests/test_limits.py::test_an_absurd_length_is_too_large",
     ),
     Mutation(
         rule="a-declared-body-of-the-limit",
         file=LIMITS,
-        old="int(declared[:20]) > self._max_bytes",
-        new="int(declared[:20]) >= self._max_bytes",
+        old="declared_length(scope) > self._max_bytes",
+        new="declared_length(scope) >= self._max_bytes",
         test=ALLOWED,
     ),
     Mutation(

@@ -1,12 +1,10 @@
 """What an orchestrator asks. Nothing here needs a token."""
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from app.readiness import Readiness
-
-router = APIRouter(prefix="/health", tags=["health"])
 
 
 class Live(BaseModel):
@@ -22,16 +20,14 @@ class Unavailable(BaseModel):
     missing: list[str]
 
 
-@router.get("/live")
+NOT_READY = {"model": Unavailable, "description": "Something is missing"}
+
+
 async def live() -> Live:
     """Tell that the process answers. Asks nobody."""
     return Live()
 
 
-NOT_READY = {"model": Unavailable, "description": "Something is missing"}
-
-
-@router.get("/ready", response_model=Live, responses={503: NOT_READY})
 async def ready(request: Request) -> Live | Response:
     """Tell whether the service can do its work, within a second."""
     readiness: Readiness = request.app.state.readiness
@@ -39,3 +35,11 @@ async def ready(request: Request) -> Live | Response:
     if missing:
         return JSONResponse(Unavailable(missing=missing).model_dump(), status_code=503)
     return Live()
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of health to `app`."""
+    app.add_api_route("/health/live", live, tags=["health"])
+    app.add_api_route(
+        "/health/ready", ready, tags=["health"], response_model=Live, responses={503: NOT_READY}
+    )

@@ -1,9 +1,10 @@
 """An example resource: every caller reads, callers with `write:widgets` create and delete."""
 
 import uuid
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request, Security
+from fastapi import FastAPI, HTTPException, Request, Security
 from pydantic import BaseModel, Field
 
 from app.auth import Principal, bearer
@@ -11,8 +12,6 @@ from app.auth.errors import REFUSALS
 
 MAX_WIDGETS = 1000
 MAY_WRITE = Security(bearer, scopes=["write:widgets"])
-
-router = APIRouter(prefix="/widgets", tags=["widgets"], responses=REFUSALS)
 
 
 class NewWidget(BaseModel):
@@ -63,7 +62,6 @@ def stored_widgets(request: Request) -> Widgets:
     return widgets
 
 
-@router.get("")
 async def list_widgets(
     request: Request, principal: Annotated[Principal, Security(bearer)]
 ) -> WidgetList:
@@ -71,14 +69,21 @@ async def list_widgets(
     return WidgetList(widgets=stored_widgets(request).all(), user=principal.subject)
 
 
-@router.post("", status_code=201, dependencies=[MAY_WRITE])
 async def create_widget(new: NewWidget, request: Request) -> Widget:
     """Create a widget for a caller with the scope `write:widgets`."""
     return stored_widgets(request).add(new)
 
 
-@router.delete("/{widget_id}", status_code=204, dependencies=[MAY_WRITE])
 async def delete_widget(widget_id: str, request: Request) -> None:
     """Delete a widget for a caller with the scope `write:widgets`."""
     if not stored_widgets(request).remove(widget_id):
         raise HTTPException(404, "Widget not found")
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of widgets to `app`."""
+    add = partial(app.add_api_route, tags=["widgets"], responses=REFUSALS)
+    write = partial(add, dependencies=[MAY_WRITE])
+    add("/widgets", list_widgets)
+    write("/widgets", create_widget, methods=["POST"], status_code=201)
+    write("/widgets/{widget_id}", delete_widget, methods=["DELETE"], status_code=204)
