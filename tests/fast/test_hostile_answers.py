@@ -178,4 +178,9 @@ def test_no_other_file_repeats_an_answer() -> None:
         )
     }
 
-    assert repeating <= {"pyproject.toml", "README.md", ".cookiecutter.json", "app/about.toml"}
+    assert repeating <= {
+        "pyproject.toml",
+        "README.md",
+        "{{ '.cookiecutter.json' }}",
+        "app/about.toml",
+    }

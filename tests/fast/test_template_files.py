@@ -1,6 +1,7 @@
 """The template as it stands, before it is rendered: every file is a good one of its kind."""
 
 import ast
+import itertools
 import json
 import re
 import shutil
@@ -17,12 +18,12 @@ from tests.combinations import OPTIONS, ROOT, TEMPLATE
 VARIANTS = ROOT / "templates"
 PYPROJECT = TEMPLATE / "pyproject.toml"
 
-ONE_OR_OTHER = r"\('(\w+)' if cookiecutter\.\w+ == '\w+' else '(\w+)'\)"
-CHOICE = rf"(?: ~ (?:cookiecutter\.(\w+)|{ONE_OR_OTHER}) ~ '([a-z_/]*\.py)')?"
-STUB = re.compile(rf"# {{% include '([a-z_/]+(?:\.py)?)'{CHOICE} %}}\n")
+ONE_OR_OTHER = r"\('(\w+)' if cookiecutter\.\w+(?: == '\w+')? else '(\w*)'\)"
+PART = re.compile(rf" ~ (?:'([a-z_/]*(?:\.py)?)'|cookiecutter\.(\w+)|{ONE_OR_OTHER})")
+STUB = re.compile(rf"# {{% include ('[a-z_/]+(?:\.py)?'(?:{PART.pattern})*) %}}\n")
 """All that may stand in a Python file that differs by an answer.
 
-It names one file, one for each answer, or one for an answer and another for all the rest.
+It names one file, or some: one for each answer, or one for an answer and another for all the rest.
 """
 
 
@@ -57,10 +58,11 @@ def included(stub: str) -> list[str]:
     match = STUB.fullmatch(stub)
     if match is None:
         return []
-    start, question, one, other, end = match.groups()
-    if end is None:
-        return [start]
-    return [f"{start}{choice}{end}" for choice in (OPTIONS[question] if question else (one, other))]
+    parts = [
+        [text] if text else OPTIONS[question] if question else [one, other]
+        for text, question, one, other in PART.findall(" ~ " + match[1])
+    ]
+    return ["".join(map(str, choice)) for choice in itertools.product(*parts)]
 
 
 @pytest.fixture(scope="session")
