@@ -148,8 +148,11 @@ def candidates(keys: Iterable[VerificationKey], token: SignedToken) -> list[Veri
     A token that Hydra refreshed after a rotation names the old key and is signed by the new one.
     A token that names a key which is not there is tried with none.
     """
-    fitting = [key for key in keys if key.algorithm == token.header.algorithm]
-    named = [key for key in fitting if key.key_id == token.header.key_id]
+    named: list[VerificationKey] = []
+    others: list[VerificationKey] = []
+    for key in keys:
+        if key.algorithm == token.header.algorithm:
+            (named if key.key_id == token.header.key_id else others).append(key)
     if token.header.key_id is not None and not named:
         return []
-    return [*named, *(key for key in fitting if key not in named)][:MAX_CANDIDATES]
+    return (named + others)[:MAX_CANDIDATES]

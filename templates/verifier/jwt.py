@@ -6,7 +6,6 @@ issuer and the same keys, is checked here. The policy judges the claims afterwar
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import httpx
 from jose import backends
@@ -78,12 +77,13 @@ class ProviderVerifier:
         await self._keys.verify(signed)
         try:
             document = parse_object(signed.payload)
-            claims = parse_claims(document)
+            # What the issuer signs and names no use for is an access token, or refused below.
+            claims = parse_claims({"token_use": ACCESS_TOKEN} | document)
         except MalformedClaims:
             raise InvalidToken("malformed_claims") from None
         check_required(claims)
         check_access_token(signed.header.type, document, claims)
-        return replace(claims, token_use=claims.token_use or ACCESS_TOKEN)
+        return claims
 
     async def check(self) -> None:
         """Raise `ProviderUnavailable` unless there are keys that can still be believed."""

@@ -118,15 +118,15 @@ MUTATIONS = [
     Mutation(
         rule="C3-true-is-no-number",
         file=FILE,
-        old="isinstance(value, bool) or not",
-        new="not",
+        old="type(value) is int or",
+        new="isinstance(value, int) or",
         test=f"{OUTAGE}[C3-expiry-is-true]",
     ),
     Mutation(
         rule="C3-text-is-no-number",
         file=FILE,
-        old="not isinstance(value, int | float)",
-        new="not isinstance(value, int | float | str)",
+        old="or type(value) is float)",
+        new="or type(value) in (float, str))",
         test=f"{OUTAGE}[C3-expiry-is-text]",
     ),
     Mutation(

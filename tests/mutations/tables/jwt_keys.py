@@ -118,8 +118,8 @@ MUTATIONS = [
     ),
     keys(
         rule="A5-a-key-has-one-algorithm",
-        old="if key.algorithm == token.header.algorithm]",
-        new="if key.algorithm]",
+        old="if key.algorithm == token.header.algorithm:",
+        new="if key.algorithm:",
         test="tests/test_verifier.py::test_a_header_that_asks_for_more_is_refused"
         "[K2-key-of-another-algorithm]",
     ),
@@ -131,7 +131,7 @@ MUTATIONS = [
     ),
     keys(
         rule="a-stale-name-is-forgiven",
-        old="[*named, *(key for key in fitting if key not in named)]",
+        old="(named + others)",
         new="named",
         test=TESTS + "test_a_stale_name_is_forgiven",
     ),

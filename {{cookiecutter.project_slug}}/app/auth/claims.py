@@ -6,7 +6,7 @@ are good enough is decided elsewhere (`policy`); here a claim only has to be wha
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -73,7 +73,7 @@ def parse_claims(document: Mapping[str, object]) -> Claims:
     the scopes may be null, as old servers wrote an empty list that way.
     """
     try:
-        extra = {name: _frozen(document[name]) for name in document.keys() - _KNOWN}
+        extra = {name: _frozen(value) for name, value in document.items() if name not in _KNOWN}
     except RecursionError:
         raise MalformedClaims("a claim is nested too deeply") from None
     return Claims(
@@ -109,8 +109,8 @@ def _seconds(document: Mapping[str, object], name: str) -> float | None:
     if name not in document:
         return None
     value = document[name]
-    # `bool` is an `int` to Python, not to JSON
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # Not `isinstance`: `bool` is an `int` to Python, not to JSON
+    if not (type(value) is int or type(value) is float):
         raise MalformedClaims(name)
     try:
         seconds = float(value)
@@ -149,8 +149,7 @@ def _frozen(value: object) -> object:
     return value
 
 
-def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    pairs = list(pairs)
+def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
         raise MalformedClaims("a name stands twice")
