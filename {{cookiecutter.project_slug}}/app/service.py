@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse, Response
 
 from app.about import read_about
@@ -58,6 +59,8 @@ def create_app(
     app.add_exception_handler(AuthError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_body)
     add_routes(app)
+    # A request is matched with one route after the other: the pages of documentation come last.
+    app.router.routes.sort(key=lambda route: not isinstance(route, APIRoute))
     return app
 
 
