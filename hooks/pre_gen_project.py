@@ -21,6 +21,7 @@ DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
 DEPENDENCIES = frozenset(
     {
         "aiohttp",
+        "cachetools",
         "fastapi",
         "httpx",
         "httpx-aiohttp",
@@ -32,6 +33,7 @@ DEPENDENCIES = frozenset(
         "pytest-cov",
         "python-dotenv",
         "python-jose",
+        "redis",
         "ruff",
         "starlette",
         "types-python-jose",

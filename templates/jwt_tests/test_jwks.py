@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -54,8 +55,9 @@ def status(client: TestClient, token: str) -> int:
 
 
 def token(key: Signer, **header: object) -> str:
-    """Return a token that outlives the longest test."""
-    return key.token({**CLAIMS, "exp": NOW + 10 * HARD_LIMIT}, header)
+    """Return a token like no other, that outlives the longest test."""
+    claims = {**CLAIMS, "exp": NOW + 10 * HARD_LIMIT, "jti": str(uuid.uuid4())}
+    return key.token(claims, header)
 
 
 def test_a_new_key_is_fetched_when_a_token_names_it(

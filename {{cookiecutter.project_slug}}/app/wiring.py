@@ -1,1 +1,1 @@
-# {% include 'wiring/plain.py' %}
+# {% include 'wiring/' ~ ('caching' if cookiecutter.include_caching else 'plain') ~ '.py' %}

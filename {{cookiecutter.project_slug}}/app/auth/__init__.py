@@ -1,6 +1,1 @@
-"""What a route needs to protect itself."""
-
-from app.auth.bearer import bearer, machine_bearer, user_bearer
-from app.auth.principal import Principal
-
-__all__ = ["Principal", "bearer", "machine_bearer", "user_bearer"]
+# {% include 'auth/' ~ ('caching' if cookiecutter.include_caching else 'plain') ~ '.py' %}

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from app.auth import Principal, bearer
 from app.auth.errors import REFUSALS
+from app.routes.rights import MAY_DELETE, MAY_WRITE
 
 MAX_WIDGETS = 1000
-MAY_WRITE = Security(bearer, scopes=["write:widgets"])
 
 
 class NewWidget(BaseModel):
@@ -83,7 +83,18 @@ async def delete_widget(widget_id: str, request: Request) -> None:
 def add_routes(app: FastAPI) -> None:
     """Add the routes of widgets to `app`."""
     add = partial(app.add_api_route, tags=["widgets"], responses=REFUSALS)
-    write = partial(add, dependencies=[MAY_WRITE])
     add("/widgets", list_widgets)
-    write("/widgets", create_widget, methods=["POST"], status_code=201)
-    write("/widgets/{widget_id}", delete_widget, methods=["DELETE"], status_code=204)
+    add(
+        "/widgets",
+        create_widget,
+        methods=["POST"],
+        status_code=201,
+        dependencies=[MAY_WRITE],
+    )
+    add(
+        "/widgets/{widget_id}",
+        delete_widget,
+        methods=["DELETE"],
+        status_code=204,
+        dependencies=[MAY_DELETE],
+    )

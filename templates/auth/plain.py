@@ -1,0 +1,6 @@
+"""What a route needs to protect itself."""
+
+from app.auth.bearer import bearer, machine_bearer, user_bearer
+from app.auth.principal import Principal
+
+__all__ = ["Principal", "bearer", "machine_bearer", "user_bearer"]

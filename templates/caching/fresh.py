@@ -1,0 +1,37 @@
+"""The dependency of a route on which a revoked token must not pass, not even for half a minute.
+
+async def close(principal: Annotated[Principal, Security(fresh_bearer, scopes=["close"])])
+"""
+
+from collections.abc import Awaitable
+from typing import Protocol, cast
+
+from app.auth.bearer import Authenticator, Bearer
+from app.auth.claims import Claims
+
+
+class FreshVerifier(Protocol):
+    """A verifier that can be told how old its answer may be."""
+
+    async def verify(self, token: str, max_age: float | None = None) -> Claims:
+        """Return what the provider said about `token`, at most `max_age` seconds ago."""
+        ...
+
+
+class FreshBearer(Bearer):
+    """A `Bearer` that takes no answer older than `max_age` seconds; 0 asks at every request.
+
+    `machine` as in `Bearer`.
+    """
+
+    def __init__(self, *, max_age: float = 0, machine: bool | None = None) -> None:
+        super().__init__(machine=machine)
+        self.max_age = max_age
+
+    def verification(self, authenticator: Authenticator, token: str) -> Awaitable[Claims]:
+        """Return the pending answer about `token`."""
+        verifier = cast(FreshVerifier, authenticator.verifier)
+        return verifier.verify(token, self.max_age)
+
+
+fresh_bearer = FreshBearer()

@@ -1,0 +1,431 @@
+"""What is remembered about a token, for how long, and who waits for whom."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from app.auth.answers import MAX_SIZE
+from app.auth.cache import CachedVerifier
+from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
+from tests.remembering import claims, memory
+
+pytestmark = pytest.mark.anyio
+
+
+async def settled() -> None:
+    """Let everything go on that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def begin(work: Coroutine[Any, Any, str]) -> "asyncio.Task[str]":
+    return asyncio.create_task(work)
+
+
+async def test_an_answer_is_believed_for_its_time() -> None:
+    """It counts from when the question was sent, and the last moment is over."""
+    known = memory(CACHE_TTL="30")
+    await known.ask()
+    known.clock.now += 29.9
+    held = [await known.ask(), len(known.source.asked)]
+    known.clock.now += 0.1
+    await known.ask()
+
+    assert held == ["anna", 1]
+    assert len(known.source.asked) == 2
+
+
+async def test_the_time_of_an_answer_begins_with_its_question() -> None:
+    """However long the provider took: it may have looked at the token first."""
+    known = memory(CACHE_TTL="30")
+    known.source.hold = asyncio.Event()
+    waiting = begin(known.ask())
+    await settled()
+    known.clock.now += 29
+    known.source.hold.set()
+    await waiting
+    known.clock.now += 1
+    await known.ask()
+
+    assert len(known.source.asked) == 2
+
+
+async def test_an_answer_is_never_believed_after_expiry() -> None:
+    known = memory(CACHE_TTL="30")
+    known.source.says["good"] = claims(lifetime=3)
+    await known.ask()
+    known.clock.now += 2.9
+    before = len(known.source.asked)
+    await known.ask()
+    known.clock.now += 0.1
+    await known.ask()
+
+    assert [before, len(known.source.asked)] == [1, 2]
+
+
+async def test_an_answer_without_expiry_has_its_time_all_the_same() -> None:
+    known = memory(CACHE_TTL="30")
+    known.source.says["good"] = replace(claims(), expires_at=None)
+    await known.ask()
+    known.clock.now += 30
+    await known.ask()
+
+    assert len(known.source.asked) == 2
+
+
+async def test_an_answer_from_the_future_is_none() -> None:
+    """A clock was set back: how old the answer is, nobody knows."""
+    known = memory()
+    await known.ask()
+    known.clock.now -= 1
+    await known.ask()
+
+    assert len(known.source.asked) == 2
+
+
+async def test_nothing_is_remembered_with_a_time_of_zero() -> None:
+    """Not even for those who ask at the same moment."""
+    known = memory(CACHE_TTL="0", CACHE_NEGATIVE_TTL="0")
+    await asyncio.gather(known.ask(), known.ask(), known.ask("junk"), known.ask("junk"))
+    await known.ask()
+
+    assert known.source.asked == ["good", "good", "junk", "junk", "good"]
+
+
+async def test_a_clear_no_is_remembered_for_its_own_time() -> None:
+    known = memory(CACHE_NEGATIVE_TTL="5")
+    refused = [await known.ask("junk"), await known.ask("junk")]
+    known.clock.now += 4.9
+    refused.append(await known.ask("junk"))
+    before = len(known.source.asked)
+    known.clock.now += 0.1
+    refused.append(await known.ask("junk"))
+
+    assert refused == ["inactive"] * 4
+    assert [before, len(known.source.asked)] == [1, 2]
+    assert known.counters.negative_hits == 2
+
+
+@pytest.mark.parametrize(
+    "refusal", [ProviderUnavailable("timeout"), InvalidToken("signature"), InvalidToken("prefix")]
+)
+async def test_what_is_no_clear_no_is_not_remembered(refusal: AuthError) -> None:
+    """An outage says nothing about the token, and a new key may verify it after all."""
+    known = memory()
+    known.source.says["odd"] = refusal
+    before = await known.ask("odd")
+    known.source.says["odd"] = claims()
+
+    assert [before, await known.ask("odd")] == [refusal.reason, "anna"]
+
+
+async def test_an_outage_leaves_what_is_remembered() -> None:
+    known = memory()
+    await known.ask()
+    known.source.says["good"] = ProviderUnavailable("timeout")
+    fresh = await known.ask(max_age=0)
+
+    assert [fresh, await known.ask()] == ["timeout", "anna"]
+
+
+async def test_junk_pushes_out_no_good_answer() -> None:
+    known = memory(CACHE_MAX_ENTRIES="10")
+    await known.ask()
+    for number in range(1000):
+        await known.ask(f"junk-{number}")
+    before = len(known.source.asked)
+
+    assert await known.ask() == "anna"
+    assert len(known.source.asked) == before
+    assert known.store.size() == 1
+
+
+async def test_the_answers_that_are_used_stay() -> None:
+    """There is room for so many, and no more."""
+    known = memory(CACHE_MAX_ENTRIES="10")
+    for number in range(100):
+        known.source.says[f"other-{number}"] = claims()
+        await known.ask(f"other-{number}")
+        await known.ask()
+
+    assert known.source.asked.count("good") == 1
+    assert known.store.size() == 10
+    assert known.counters.evictions == 91
+
+
+async def test_an_answer_that_is_too_large_is_not_remembered() -> None:
+    known = memory()
+    large = MappingProxyType({"ext": "x" * MAX_SIZE})
+    known.source.says["large"] = replace(claims(), extra=large)
+
+    assert [await known.ask("large"), await known.ask("large")] == ["anna", "anna"]
+    assert known.source.asked == ["large", "large"]
+
+
+async def test_whoever_wants_to_be_sure_asks_the_provider() -> None:
+    known = memory()
+    await known.ask()
+    del known.source.says["good"]
+
+    assert [await known.ask(), await known.ask(max_age=0)] == ["anna", "inactive"]
+
+
+async def test_a_fresh_no_takes_the_place_of_what_was_remembered() -> None:
+    known = memory()
+    await known.ask()
+    del known.source.says["good"]
+    await known.ask(max_age=0)
+    before = len(known.source.asked)
+    at_once = await known.ask()
+    known.clock.now += 6
+
+    assert [at_once, await known.ask()] == ["inactive", "inactive"]
+    assert [before, len(known.source.asked)] == [2, 3]
+
+
+async def test_a_fresh_yes_is_remembered_and_takes_the_place_of_a_no() -> None:
+    known = memory()
+    await known.ask("late")
+    known.source.says["late"] = claims("bert")
+    fresh = await known.ask("late", max_age=0)
+    before = len(known.source.asked)
+
+    assert [fresh, await known.ask("late")] == ["bert", "bert"]
+    assert [before, len(known.source.asked)] == [2, 2]
+
+
+@pytest.mark.parametrize("token", ["good", "junk"])
+async def test_an_answer_is_young_enough_or_not(token: str) -> None:
+    """As old as was allowed is too old already."""
+    known = memory(CACHE_NEGATIVE_TTL="30")
+    await known.ask(token)
+    known.clock.now += 9.9
+    await known.ask(token, max_age=10)
+    before = len(known.source.asked)
+    known.clock.now += 0.1
+    await known.ask(token, max_age=10)
+
+    assert [before, len(known.source.asked)] == [1, 2]
+
+
+async def test_a_hundred_who_ask_at_once_wait_for_one_answer() -> None:
+    known = memory()
+    known.source.hold = asyncio.Event()
+    waiting = [begin(known.ask()) for _ in range(100)]
+    await settled()
+    known.source.hold.set()
+
+    assert await asyncio.gather(*waiting) == ["anna"] * 100
+    assert known.source.asked == ["good"]
+    assert (known.counters.misses, known.counters.coalesced) == (1, 99)
+
+
+@pytest.mark.parametrize("refusal", [InvalidToken("inactive"), ProviderUnavailable("timeout")])
+async def test_a_hundred_share_a_refusal(refusal: AuthError) -> None:
+    known = memory()
+    known.source.says["good"] = refusal
+    known.source.hold = asyncio.Event()
+    waiting = [begin(known.ask()) for _ in range(100)]
+    await settled()
+    known.source.hold.set()
+
+    assert await asyncio.gather(*waiting) == [refusal.reason] * 100
+    assert known.source.asked == ["good"]
+
+
+@pytest.mark.parametrize("leaves", [[0], [5], [0, 1, 2, 50, 99], range(99), range(100)])
+async def test_whoever_goes_away_takes_the_answer_from_nobody(leaves: list[int]) -> None:
+    """The first one too, and all of them: then the answer is there for whoever comes next."""
+    known = memory()
+    known.source.hold = asyncio.Event()
+    waiting = [begin(known.ask()) for _ in range(100)]
+    await settled()
+    for number in leaves:
+        waiting[number].cancel()
+    known.source.hold.set()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    await settled()
+
+    gone = [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes]
+    assert [number for number, is_gone in enumerate(gone) if is_gone] == list(leaves)
+    assert [outcome for outcome in outcomes if isinstance(outcome, str)] == ["anna"] * gone.count(
+        False
+    )
+    assert await known.ask() == "anna"
+    assert known.source.asked == ["good"]
+
+
+async def test_nobody_waits_for_a_question_that_is_over() -> None:
+    """Whatever came of it: an error that were handed on for ever would be an outage for ever."""
+    known = memory()
+    known.source.says["good"] = ProviderUnavailable("timeout")
+    await known.ask()
+    known.source.says["good"] = claims()
+
+    assert await known.ask() == "anna"
+
+
+async def test_whoever_wants_to_be_sure_does_not_wait_for_an_older_question() -> None:
+    """Its answer may be from before the token was revoked."""
+    known = memory()
+    known.source.hold = asyncio.Event()
+    plain = begin(known.ask())
+    await settled()
+    del known.source.says["good"]
+    sure = begin(known.ask(max_age=0))
+    await settled()
+    known.source.hold.set()
+
+    assert [await plain, await sure] == ["anna", "inactive"]
+    assert known.source.asked == ["good", "good"]
+
+
+async def test_an_older_question_has_no_say_over_a_newer_answer() -> None:
+    """It comes back last, with what was true first."""
+    known = memory()
+    known.source.hold = older = asyncio.Event()
+    plain = begin(known.ask())
+    await settled()
+    del known.source.says["good"]
+    known.source.hold = None
+    sure = await known.ask(max_age=0)
+    older.set()
+    await plain
+
+    assert [sure, await known.ask()] == ["inactive", "inactive"]
+    known.clock.now += 6
+    assert await known.ask() == "inactive"
+
+
+async def test_others_wait_for_the_newest_question() -> None:
+    known = memory()
+    known.source.hold = asyncio.Event()
+    waiting = [begin(known.ask(max_age=0)), begin(known.ask()), begin(known.ask())]
+    await settled()
+    known.source.hold.set()
+
+    assert await asyncio.gather(*waiting) == ["anna"] * 3
+    assert known.source.asked == ["good"]
+
+
+async def forget_the_token(verifier: CachedVerifier) -> None:
+    await verifier.forget(verifier.key_of("good"))
+
+
+async def forget_the_subject(verifier: CachedVerifier) -> None:
+    await verifier.forget_subject("anna")
+
+
+Forget = Callable[[CachedVerifier], Awaitable[None]]
+WAYS: dict[str, Forget] = {
+    "token": forget_the_token,
+    "subject": forget_the_subject,
+    "all": CachedVerifier.forget_all,
+}
+each_way = pytest.mark.parametrize("forget", WAYS.values(), ids=WAYS)
+
+
+@each_way
+async def test_what_is_forgotten_is_asked_for_again(forget: Forget) -> None:
+    known = memory()
+    await known.ask()
+    await forget(known.verifier)
+    await known.ask()
+
+    assert known.source.asked == ["good", "good"]
+
+
+@each_way
+async def test_an_answer_on_its_way_is_forgotten_too(forget: Forget) -> None:
+    """It was asked for before, so it is not remembered after, and nobody new waits for it."""
+    known = memory()
+    known.source.hold = older = asyncio.Event()
+    before = begin(known.ask())
+    await settled()
+    await forget(known.verifier)
+    del known.source.says["good"]
+    known.source.hold = None
+    after = await known.ask()
+    older.set()
+
+    assert [await before, after] == ["anna", "inactive"]
+    known.clock.now += 6
+    assert await known.ask() == "inactive"
+
+
+@pytest.mark.parametrize("way", ["token", "subject"])
+async def test_the_rest_is_not_forgotten(way: str) -> None:
+    known = memory()
+    known.source.says["other"] = claims("bert")
+    await known.ask()
+    await known.ask("other")
+    await WAYS[way](known.verifier)
+    await known.ask("other")
+
+    assert known.source.asked == ["good", "other"]
+
+
+async def test_a_machine_is_its_own_subject() -> None:
+    known = memory()
+    known.source.says["good"] = replace(claims(), subject=None)
+    await known.ask()
+    await known.verifier.forget_subject("site")
+    await known.ask()
+
+    assert known.source.asked == ["good", "good"]
+
+
+async def test_a_no_is_forgotten_with_everything() -> None:
+    known = memory()
+    await known.ask("late")
+    known.source.says["late"] = claims("bert")
+    await known.verifier.forget_all()
+
+    assert await known.ask("late") == "bert"
+
+
+async def test_another_authority_says_something_else() -> None:
+    """One store for two of them: what one vouches for is worth nothing at the other."""
+    known = memory()
+    other = memory(store=known.store, authority=("https://other.example",))
+    other.source.says["good"] = claims("bert")
+
+    assert [await known.ask(), await other.ask(), await known.ask()] == ["anna", "bert", "anna"]
+
+
+async def test_authorities_are_not_run_together() -> None:
+    one, two = memory(authority=("ab", "c")), memory(authority=("a", "bc"))
+
+    assert one.verifier.key_of("good") != two.verifier.key_of("good")
+
+
+async def test_a_key_tells_nothing_about_the_token() -> None:
+    """And is no hash of it that may be found anywhere else."""
+    key = memory().verifier.key_of("good")
+
+    assert len(key) == 64
+    assert key != hashlib.sha256(b"good").hexdigest()
+    assert key != memory().verifier.key_of("gooD")
+
+
+async def test_a_check_asks_the_provider() -> None:
+    known = memory()
+    await known.verifier.check()
+
+    assert known.source.asked == ["check"]
+
+
+async def test_nothing_is_left_of_questions_when_the_service_ends() -> None:
+    known = memory()
+    known.source.hold = asyncio.Event()
+    waiting = begin(known.ask())
+    await settled()
+    known.verifier.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

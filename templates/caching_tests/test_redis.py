@@ -1,0 +1,424 @@
+"""Answers in a real Redis: shared, hidden, and worth nothing where they are not what we wrote."""
+
+import asyncio
+import json
+import shutil
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from starlette.testclient import TestClient
+
+from app.auth.answers import MAX_SIZE, Answer, StoreUnavailable, encode
+from app.auth.counters import Counters
+from app.auth.redis_store import PAUSE, SILENCE, open_redis
+from dev.environment import HOST
+from dev.provider import Provider
+from tests.callers import NOW, Clock, bearer
+from tests.conftest import IssueToken, Start
+from tests.redis_server import RedisServer, redis_server
+from tests.remembering import AUTHORITY, Memory, claims, memory
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="redis-server is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+def redis(process: RedisServer) -> Iterator["Redis"]:
+    """Return a client of the test's own, of an empty server."""
+    with process.client() as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Return a server that the test may end."""
+    with redis_server(tmp_path) as running:
+        yield running
+
+
+def status(client: TestClient, token: str) -> int:
+    return client.get("/widgets", headers=bearer(token)).status_code
+
+
+def test_two_services_share_answers(
+    process: RedisServer, redis: "Redis", start: Start, provider: Provider, token: IssueToken
+) -> None:
+    one, two = (start(CACHE_URL=process.url) for _ in range(2))
+    good = token()
+    first = status(one, good)
+    provider.outage = True
+
+    assert [first, status(two, good), status(one, good)] == [200, 200, 200]
+
+
+def test_a_scope_is_asked_for_on_a_shared_answer(
+    process: RedisServer, redis: "Redis", start: Start, provider: Provider, token: IssueToken
+) -> None:
+    one, two = (start(CACHE_URL=process.url) for _ in range(2))
+    reader = token(scopes=("read:widgets",))
+    first = status(one, reader)
+    provider.outage = True
+    written = two.post("/widgets", headers=bearer(reader), json={"name": "lever"})
+
+    assert [first, written.status_code] == [200, 403]
+
+
+def test_another_service_of_another_provider_sees_nothing(
+    process: RedisServer, redis: "Redis", start: Start
+) -> None:
+    """The keys are of one provider, and so are their names."""
+    start(CACHE_URL=process.url)
+    one = memory_names(redis, process, ("one",))
+    two = memory_names(redis, process, ("two",))
+
+    assert one.isdisjoint(two)
+
+
+def memory_names(redis: "Redis", process: RedisServer, authority: tuple[str, ...]) -> set[bytes]:
+    """Return the names under which an answer about the same token is kept."""
+
+    async def keep() -> None:
+        async with remembering(process, authority=authority) as known:
+            await known.ask()
+
+    redis.flushall()
+    asyncio.run(keep())
+    return set(names(redis))
+
+
+def test_redis_sees_no_token(
+    process: RedisServer, redis: "Redis", start: Start, token: IssueToken
+) -> None:
+    """Nobody who watches it learns one, or finds it by its plain hash."""
+    client = start(CACHE_URL=process.url)
+    good = token(subject="anna", scopes=("write:widgets",))
+    seen: list[str] = []
+    with redis.monitor() as monitor:  # type: ignore[no-untyped-call]
+        for _ in range(2):
+            status(client, good)
+        client.delete("/widgets/none", headers=bearer(good))
+        status(client, "junk")
+        redis.set("end", 1)
+        while not seen or "end" not in seen[-1]:
+            seen.append(monitor.next_command()["command"])
+
+    assert len(seen) > 4
+    assert not any(good in command or good[:20] in command for command in seen)
+    assert not any("junk" in command for command in seen)
+
+
+def names(redis: "Redis") -> list[bytes]:
+    """Return the names of all that Redis holds."""
+    return list(redis.scan_iter())
+
+
+def answer(key: str, **changes: object) -> bytes:
+    """Return an answer as another process would write it, with some parts changed."""
+    record = json.loads(encode(Answer(claims("mallory"), NOW), key))
+    return json.dumps({**record, **changes}).encode()
+
+
+POISON: dict[str, Callable[[str], bytes]] = {
+    "nothing": lambda _: b"",
+    "no-json": lambda _: b"\x80\x04\x95.",
+    "null": lambda _: b"null",
+    "number": lambda _: b"1",
+    "list": lambda _: b"[]",
+    "empty": lambda _: b"{}",
+    "active": lambda _: b'{"active":true,"sub":"mallory"}',
+    "nested": lambda _: b"[" * 10_000,
+    "name-twice": lambda key: b'{"version":1,' + answer(key)[1:],
+    "not-utf-8": lambda key: answer(key).replace(b"mallory", b"\xff"),
+    "of-another-token": lambda _: answer("0" * 64),
+    "of-another-release": lambda key: answer(key, version=0),
+    "of-the-future": lambda key: answer(key, asked_at=NOW + 1),
+    "of-long-ago": lambda key: answer(key, asked_at=NOW - 30),
+    "of-the-end-of-time": lambda key: answer(key, asked_at=1e999),
+    "of-no-time": lambda key: answer(key, asked_at=None),
+    "of-a-true-time": lambda key: answer(key, asked_at=True),
+    "claims-of-another-kind": lambda key: answer(key, claims=["sub"]),
+    "claim-of-another-kind": lambda key: answer(key, claims={"sub": 1}),
+    "too-large": lambda key: answer(key, padding="x" * MAX_SIZE),
+}
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
+@pytest.mark.anyio
+async def test_what_is_no_answer_of_ours_is_none(
+    process: RedisServer, redis: "Redis", poison: Callable[[str], bytes]
+) -> None:
+    """Then the provider is asked, and its answer takes the place."""
+    async with remembering(process) as known:
+        await known.ask()
+        (name,) = names(redis)
+        redis.set(name, poison(known.verifier.key_of("good")))
+        outcomes = [await known.ask(), await known.ask()]
+
+    assert outcomes == ["anna", "anna"]
+    assert known.source.asked == ["good", "good"]
+
+
+@pytest.mark.anyio
+async def test_an_answer_of_another_process_is_believed(
+    process: RedisServer, redis: "Redis"
+) -> None:
+    """The corpus above is refused for what is wrong with it, and for nothing else."""
+    async with remembering(process) as known:
+        await known.ask()
+        (name,) = names(redis)
+        redis.set(name, answer(known.verifier.key_of("good")))
+
+        assert await known.ask() == "mallory"
+
+
+@pytest.mark.anyio
+async def test_a_value_of_another_type_is_none(process: RedisServer, redis: "Redis") -> None:
+    async with remembering(process) as known:
+        await known.ask()
+        (name,) = names(redis)
+        redis.delete(name)
+        redis.lpush(name, "mallory")
+
+        assert [await known.ask(), await known.ask()] == ["anna", "anna"]
+
+
+@asynccontextmanager
+async def remembering(
+    process: RedisServer,
+    clock: Clock | None = None,
+    authority: tuple[str, ...] = AUTHORITY,
+    url: str | None = None,
+    time_limit: float = 10,
+) -> AsyncIterator[Memory]:
+    """Return a memory in Redis in front of a source."""
+    clock = clock or Clock()
+    counters = Counters()
+    async with open_redis(url or process.url, authority, 30, time_limit, clock, counters) as store:
+        known = memory(clock, store, authority)
+        known.counters = counters
+        yield known
+
+
+@pytest.mark.anyio
+async def test_an_answer_leaves_redis_when_its_time_is_over(
+    process: RedisServer, redis: "Redis"
+) -> None:
+    async with remembering(process) as known:
+        known.source.says["short"] = claims(lifetime=3)
+        await known.ask()
+        await known.ask("short")
+    left = sorted(redis.pttl(name) for name in names(redis))
+
+    assert 2_000 < left[0] <= 3_000
+    assert 29_000 < left[1] <= 30_000
+
+
+@pytest.mark.anyio
+async def test_a_fresh_no_counts_for_everybody(process: RedisServer, redis: "Redis") -> None:
+    async with remembering(process) as one, remembering(process) as two:
+        await one.ask()
+        two.source.says.clear()
+        fresh = await two.ask(max_age=0)
+        one.source.says.clear()
+
+        assert [fresh, await one.ask()] == ["inactive", "inactive"]
+
+
+@pytest.mark.parametrize("way", ["token", "subject", "all"])
+@pytest.mark.anyio
+async def test_what_one_forgets_all_forget(process: RedisServer, redis: "Redis", way: str) -> None:
+    async with remembering(process) as one, remembering(process) as two:
+        one.source.says["other"] = claims("bert")
+        await one.ask()
+        await one.ask("other")
+        await forget(two, way)
+        for token in ("good", "other"):
+            await one.ask(token)
+
+    again = ["good", "other"] if way == "all" else ["good"]
+    assert one.source.asked == ["good", "other", *again]
+
+
+@pytest.mark.parametrize("way", ["token", "subject", "all"])
+@pytest.mark.anyio
+async def test_an_answer_on_its_way_to_one_is_forgotten_by_another(
+    process: RedisServer, redis: "Redis", way: str
+) -> None:
+    async with remembering(process) as one, remembering(process) as two:
+        one.source.hold = asyncio.Event()
+        asking = asyncio.create_task(one.ask())
+        await one.source.begun.wait()
+        await forget(two, way)
+        one.source.hold.set()
+        before = await asking
+        two.source.says.clear()
+
+        assert [before, await two.ask()] == ["anna", "inactive"]
+
+
+async def forget(known: Memory, way: str) -> None:
+    verifier = known.verifier
+    if way == "token":
+        await verifier.forget(verifier.key_of("good"))
+    elif way == "subject":
+        await verifier.forget_subject("anna")
+    else:
+        await verifier.forget_all()
+
+
+@pytest.mark.anyio
+async def test_forgetting_thousands_forgets_them_all(process: RedisServer, redis: "Redis") -> None:
+    """And nothing that is not ours."""
+    redis.set("somebody-elses", "1")
+    async with remembering(process) as known:
+        for number in range(1200):
+            known.source.says[f"token-{number}"] = claims("anna" if number % 2 else "bert")
+            await known.ask(f"token-{number}")
+        stored = redis.dbsize()
+        await known.verifier.forget_subject("anna")
+        half = redis.dbsize()
+        await known.verifier.forget_all()
+
+    # The mark of the last time that things were forgotten stays, too.
+    assert (stored, half, redis.dbsize()) == (1201, 602, 2)
+
+
+@pytest.mark.anyio
+async def test_forgetting_fails_aloud(server: RedisServer) -> None:
+    """Whoever forgets has to know that it did not happen, and to try again."""
+    async with remembering(server) as known:
+        await known.ask()
+        server.kill()
+        for way in ("token", "subject", "all"):
+            with pytest.raises(StoreUnavailable):
+                await forget(known, way)
+
+
+def test_a_redis_that_is_killed_is_missed_by_nobody(
+    server: RedisServer,
+    start: Start,
+    provider: Provider,
+    token: IssueToken,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """I18: live calls instead, and used again when it is back. One line says so, not one each."""
+    client = start(CACHE_URL=server.url)
+    good = token()
+    outcomes = [status(client, good)]
+    server.kill()
+    outcomes += [status(client, good) for _ in range(50)]
+    lines = capsys.readouterr().err.count("Redis failed")
+    server.start()
+    clock.now += PAUSE
+    outcomes += [status(client, good), status(client, good)]
+    provider.outage = True
+    outcomes.append(status(client, good))
+
+    assert outcomes == [200] * 54
+    assert lines == 1
+
+
+def test_a_redis_that_stays_away_is_mentioned_once_a_minute(
+    server: RedisServer,
+    start: Start,
+    token: IssueToken,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.kill()
+    client = start(CACHE_URL=server.url)
+    good = token()
+    for _ in range(int(2 * SILENCE / PAUSE)):
+        status(client, good)
+        clock.now += PAUSE
+
+    assert capsys.readouterr().err.count("Redis failed, the provider is asked reason=") == 2
+
+
+def test_a_redis_that_hangs_is_not_waited_for(
+    server: RedisServer, start: Start, token: IssueToken
+) -> None:
+    """The first one waits a little, the next ones not at all."""
+    client = start(CACHE_URL=server.url, IDP_TIMEOUT="1")
+    good = token()
+    before = status(client, good)
+    server.hang()
+    begin = time.monotonic()
+    outcomes = [status(client, good) for _ in range(10)]
+
+    assert [before, *outcomes] == [200] * 11
+    assert time.monotonic() - begin < 1
+
+
+def test_a_password_is_used(tmp_path: Path, start: Start, token: IssueToken) -> None:
+    with redis_server(tmp_path, password="hush") as server:
+        right, wrong = (
+            start(CACHE_URL=server.url),
+            start(CACHE_URL=server.url.replace("hush", "loud")),
+        )
+        good = token()
+        refused = status(wrong, good)
+        with server.client() as client:
+            before = client.dbsize()
+            accepted = status(right, good)
+            after = client.dbsize()
+
+    assert [refused, before, accepted, after] == [200, 0, 200, 1]
+
+
+BABBLE = {
+    "http": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "zeros": b"\x00" * 100,
+    "half-a-list": b"*3\r\n:1\r\n",
+    "answers-of-another-kind": b"+OK\r\n" * 100,
+}
+
+
+@pytest.mark.parametrize("babble", BABBLE.values(), ids=BABBLE)
+def test_what_is_no_redis_is_missed_by_nobody(
+    start: Start, token: IssueToken, babble: bytes
+) -> None:
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(babble)
+
+        threading.Thread(target=serve, daemon=True).start()
+        client = start(CACHE_URL=f"redis://{HOST}:{listener.getsockname()[1]}")
+        good = token()
+        outcomes = [status(client, good) for _ in range(3)]
+        listener.shutdown(socket.SHUT_RDWR)
+
+    assert outcomes == [200] * 3
+
+
+def test_a_public_redis_without_tls_is_warned_about(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(CACHE_URL="redis://answers.example.com")
+    start(CACHE_URL="rediss://answers.example.com")
+    start(CACHE_URL="redis://10.0.0.7")
+
+    assert capsys.readouterr().err.count("set CACHE_URL to rediss://") == 1

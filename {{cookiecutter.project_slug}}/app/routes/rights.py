@@ -1,0 +1,1 @@
+# {% include 'rights/' ~ ('caching' if cookiecutter.include_caching else 'plain') ~ '.py' %}
