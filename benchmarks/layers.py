@@ -37,7 +37,7 @@ def profile(row: Row, bench: Bench) -> list[tuple[str, float]]:
         raise Unmeasured("a profile comes from py-spy: `pip install py-spy`")
     samples = bench.folder / "samples"
     with bench.serving(row.server) as server:
-        put_load(server.url, row.requests, bench.folder, 1)
+        put_load(server.url, row.requests(), bench.folder, 1)
         options = ["--pid", str(server.pid), "--duration", str(SECONDS), "--rate", str(RATE)]
         files = ["--format", "raw", "--full-filenames", "--output", str(samples)]
         with subprocess.Popen(
@@ -46,7 +46,7 @@ def profile(row: Row, bench: Bench) -> list[tuple[str, float]]:
             stderr=subprocess.PIPE,
         ) as recorder:
             try:
-                put_load(server.url, row.requests, bench.folder, SECONDS + 1)
+                put_load(server.url, row.requests(), bench.folder, SECONDS + 1)
                 _, problem = recorder.communicate(timeout=30)
             except BaseException:
                 recorder.kill()

@@ -6,6 +6,11 @@ TOKEN = "ory_at_" + "a" * 43 + "." + "b" * 43
 """As long as the opaque tokens of Hydra. The stub provider vouches for any."""
 
 
+def opaque_token(number: int) -> str:
+    """Return one of many tokens of that length."""
+    return TOKEN[:-8] + f"{number:08}"
+
+
 def get(path: str, token: str | None = None) -> bytes:
     """Return a GET request, with a bearer token if there is one."""
     return message("GET", path, {"Authorization": f"Bearer {token}"} if token else {})

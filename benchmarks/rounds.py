@@ -89,7 +89,7 @@ def start(
             continue
         try:
             servers[row.name] = stack.enter_context(bench.serving(row.server))
-            put_load(servers[row.name].url, row.requests, bench.folder, WARM_UP)
+            put_load(servers[row.name].url, row.requests(), bench.folder, WARM_UP)
         except Unmeasured as problem:
             results.fail(row, problem)
     return servers
@@ -101,7 +101,7 @@ def take_turn(row: Row, server: Running, bench: Bench, turn: Turn, results: Resu
     before, ours, all_of_them = seconds_of(server.pid), _own(bench), seconds_of_all()
     start = time.monotonic()
     try:
-        load = put_load(server.url, row.requests, bench.folder, SECONDS)
+        load = put_load(server.url, row.requests(), bench.folder, SECONDS)
     except Unmeasured as problem:
         results.fail(row, problem)
         return

@@ -1,13 +1,15 @@
 """What is measured, as data: the servers, what is asked of them, and what they have to reach.
 
 A new mode or feature is a `Server` and a few rows here. `{provider}` in a variable becomes the
-address of the stub provider; its first path is the delay of an answer in milliseconds.
+address of the stub provider, whose first path is the delay of an answer in milliseconds, and
+`{redis}` that of a Redis server.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
-from benchmarks.messages import TOKEN, get, post
+from benchmarks.messages import TOKEN, get, opaque_token, post
 from benchmarks.provider import NEVER
 from benchmarks.signing import signed_token
 from tests.combinations import Answers
@@ -31,8 +33,8 @@ class Row:
     name: str
     server: Server | None
     """`None`: the stub provider itself."""
-    requests: tuple[bytes, ...] = (get("/widgets", TOKEN),)
-    """Sent in turn. Every answer has to be a success."""
+    requests: Callable[[], Sequence[bytes]] = lambda: [get("/widgets", TOKEN)]
+    """Makes what is sent in turn. Every answer has to be a success."""
     floor: float | None = None
     goal: float | None = None
     beats: Mapping[str, float] = field(default_factory=dict)
@@ -59,6 +61,11 @@ class RenderRow:
     """Seconds that it may take at most."""
 
 
+PLAIN: Answers = {"include_caching": False}
+MANY = 2000
+"""Tokens that take turns."""
+
+
 def guide(delay: int | str) -> Server:
     """Return the guide's way, beside a provider that takes `delay`."""
     variables = {"HYDRA_INTROSPECT_URL": f"{{provider}}/{delay}/introspect"}
@@ -72,7 +79,7 @@ def introspection(delay: int | str) -> Server:
         "OLYMPUS_ISSUER": "http://localhost:3102",
         "AUDIENCE": "https://widgets.example",
     }
-    return Server("app.main:app", {"validation_mode": "introspection"}, variables)
+    return Server("app.main:app", {"validation_mode": "introspection", **PLAIN}, variables)
 
 
 def sdk(delay: int | str) -> Server:
@@ -84,7 +91,7 @@ def sdk(delay: int | str) -> Server:
         "AVNOLOGY_ISSUER": "http://localhost:3102",
         "AUDIENCE": "https://widgets.example",
     }
-    return Server("app.main:app", {"validation_mode": "sdk"}, variables)
+    return Server("app.main:app", {"validation_mode": "sdk", **PLAIN}, variables)
 
 
 def jwt(algorithm: str) -> Server:
@@ -95,7 +102,7 @@ def jwt(algorithm: str) -> Server:
         "JWT_ALGORITHMS": algorithm,
         "AUDIENCE": "https://widgets.example",
     }
-    return Server("app.main:app", {"validation_mode": "jwt"}, variables)
+    return Server("app.main:app", {"validation_mode": "jwt", **PLAIN}, variables)
 
 
 def other_jwt(way: str, algorithm: str) -> Server:
@@ -105,10 +112,43 @@ def other_jwt(way: str, algorithm: str) -> Server:
     return Server(f"benchmarks.apps.{way}:app", variables=variables)
 
 
-def signed(algorithm: str) -> tuple[bytes, ...]:
-    """Return a request with a signed token."""
-    return (get("/widgets", signed_token(algorithm)),)
+def remembering(server: Server, **variables: str) -> Server:
+    """Return the service with its memory on."""
+    assert server.answers is not None
+    answers = {**server.answers, "include_caching": True}
+    return replace(server, answers=answers, variables={**server.variables, **variables})
 
+
+@lru_cache
+def signed(algorithm: str, number: int = 1) -> Sequence[bytes]:
+    """Return requests with so many signed tokens."""
+    return [get("/widgets", signed_token(algorithm, turn)) for turn in range(number)]
+
+
+@lru_cache
+def opaque(number: int) -> Sequence[bytes]:
+    """Return requests with so many opaque tokens."""
+    return [get("/widgets", opaque_token(turn)) for turn in range(number)]
+
+
+def remembered(name: str, server: Server, tokens: Callable[[int], Sequence[bytes]]) -> list[Row]:
+    """Return the rows of a service that remembers: in memory, with too little of it, in Redis."""
+    one, many = partial(tokens, 1), partial(tokens, MANY)
+    # For longer than a server waits between two turns
+    memory = remembering(server, CACHE_TTL="300")
+    redis = remembering(server, CACHE_TTL="300", CACHE_URL="{redis}")
+    little = remembering(server, CACHE_TTL="300", CACHE_MAX_ENTRIES=str(MANY // 2))
+    guide = {"the guide's way, 5 ms": 70.0}
+    return [
+        Row(f"{name}, remembered", memory, one, floor=0.82, goal=0.85, beats=guide),
+        Row(f"{name}, remembered, {MANY:,} tokens", memory, many),
+        Row(f"{name}, remembered, {MANY:,} tokens, room for half", little, many),
+        Row(f"{name}, in Redis", redis, one),
+        Row(f"{name}, in Redis, {MANY:,} tokens", redis, many),
+    ]
+
+
+RS256, ES256 = partial(signed, "RS256"), partial(signed, "ES256")
 
 BARE = Row("bare FastAPI endpoint", Server("benchmarks.apps.bare:app"))
 
@@ -133,14 +173,22 @@ ROWS = (
     ),
     Row("sdk, 0 ms", sdk(0), beats={"introspection, 0 ms": 0.9}),
     Row("sdk, 5 ms", sdk(5), beats={"introspection, 5 ms": 0.9}),
-    Row("jwt, the guide's way, RS256", other_jwt("guide_jwt", "RS256"), signed("RS256")),
-    Row("jwt, the guide's way, ES256", other_jwt("guide_jwt", "ES256"), signed("ES256")),
-    Row("jwt, PyJWT and its key client, RS256", other_jwt("pyjwt", "RS256"), signed("RS256")),
-    Row("jwt, PyJWT and its key client, ES256", other_jwt("pyjwt", "ES256"), signed("ES256")),
+    Row("jwt, the guide's way, RS256", other_jwt("guide_jwt", "RS256"), RS256),
+    Row("jwt, the guide's way, ES256", other_jwt("guide_jwt", "ES256"), ES256),
+    Row(
+        "jwt, PyJWT and its key client, RS256",
+        other_jwt("pyjwt", "RS256"),
+        RS256,
+    ),
+    Row(
+        "jwt, PyJWT and its key client, ES256",
+        other_jwt("pyjwt", "ES256"),
+        ES256,
+    ),
     Row(
         "jwt, RS256",
         jwt("RS256"),
-        signed("RS256"),
+        RS256,
         floor=0.57,
         goal=0.60,
         beats={"jwt, the guide's way, RS256": 1, "jwt, PyJWT and its key client, RS256": 1},
@@ -148,11 +196,16 @@ ROWS = (
     Row(
         "jwt, ES256",
         jwt("ES256"),
-        signed("ES256"),
+        ES256,
         floor=0.42,
         beats={"jwt, the guide's way, ES256": 1, "jwt, PyJWT and its key client, ES256": 1},
     ),
-    Row("stub provider alone", None, (post("/0/introspect", b"token=" + TOKEN.encode(), {}),)),
+    *remembered("introspection", introspection(5), opaque),
+    *remembered("sdk", sdk(5), opaque),
+    *remembered("jwt", jwt("RS256"), RS256),
+    Row(
+        "stub provider alone", None, lambda: [post("/0/introspect", b"token=" + TOKEN.encode(), {})]
+    ),
 )
 
 HANGING_ROWS = (

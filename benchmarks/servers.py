@@ -19,7 +19,7 @@ from benchmarks.rows import Server
 from benchmarks.signing import VARIABLE, key_sets
 from tests.combinations import ROOT, Answers
 from tests.project import Project, render
-from tests.servers.processes import HOST, Process, running
+from tests.servers.processes import HOST, Process, free_port, running
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,27 @@ class Bench:
         place = ["--app-dir", str(root), "--host", HOST, "--port", "0"]
         options = ["--no-access-log", "--timeout-graceful-shutdown", "1"]
         command = ["-m", "uvicorn", server.app, *place, *options]
-        variables = {
-            name: value.replace("{provider}", self.provider.url)
-            for name, value in server.variables.items()
-        }
-        with self.python(command, {"LOG_LEVEL": "WARNING", **variables}, self.server_core) as it:
+        with ExitStack() as stack:
+            urls = {"{provider}": self.provider.url}
+            if "{redis}" in server.variables.values():
+                urls["{redis}"] = stack.enter_context(self.redis())
+            variables = {"LOG_LEVEL": "WARNING", **server.variables}
+            for where, url in urls.items():
+                variables = {name: text.replace(where, url) for name, text in variables.items()}
+            it = stack.enter_context(self.python(command, variables, self.server_core))
             yield Running(it, address(it, r"Uvicorn running on (http://\S+)"))
+
+    @contextmanager
+    def redis(self) -> Iterator[str]:
+        """Run an empty Redis server on the core of the load, and return its URL."""
+        folder = Path(tempfile.mkdtemp(prefix="redis-", dir=self.folder))
+        port = str(free_port())
+        command = ["redis-server", "--port", port, "--bind", HOST, "--save", ""]
+        if shutil.which(command[0]) is None:
+            raise Unmeasured("redis-server is not installed")
+        with running(command, folder, {}) as process:
+            process.wait_for("Ready to accept connections")
+            yield f"redis://{HOST}:{port}"
 
     def project(self, answers: Answers) -> Project:
         """Return the project of some answers, rendered when it is wanted first."""

@@ -35,8 +35,8 @@ def key_sets() -> str:
     return json.dumps({**sets, "both": {"keys": list(keys.values())}})
 
 
-def signed_token(algorithm: str) -> str:
-    """Return a token as Hydra words it, good for a day."""
+def signed_token(algorithm: str, number: int = 0) -> str:
+    """Return one of many tokens as Hydra words them, good for a day."""
     now = int(time.time())
     claims = {
         "aud": ["https://widgets.example"],
@@ -45,7 +45,7 @@ def signed_token(algorithm: str) -> str:
         "ext": {"role": "admin"},
         "iat": now,
         "iss": "http://localhost:3102",
-        "jti": "e7958274-0b83-48bf-aeeb-4e2882ef112c",
+        "jti": f"e7958274-0b83-48bf-aeeb-{number:012}",
         "nbf": now,
         "scp": ["openid", "profile", "email", "read:widgets"],
         "sub": "0190c7a1-4b1f-7c3e-9d55-7f0e5a1b2c3d",

@@ -4,8 +4,9 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dev.calls import Reply, fetch_token, register, revoke_token, send
@@ -56,8 +57,9 @@ class Caller:
 
     def __init__(self, service_url: str, provider: Endpoints) -> None:
         self._service_url = service_url
-        self._provider = provider
+        self.provider = provider
         self.writer = fetch_token(provider.public, WRITER)
+        self._unused = fetch_token(provider.public, WRITER)
 
     def row(
         self,
@@ -91,7 +93,7 @@ class Caller:
 
     def with_tokens_that_went_bad(self) -> Iterator[Row]:
         """Make the calls with tokens that were good, or are good elsewhere."""
-        public, admin = self._provider.public, self._provider.admin
+        public, admin = self.provider.public, self.provider.admin
         short = machine("short", WRITER.scope).model_copy(update={"lifetime": 1})
         register(admin, short)
         expired = fetch_token(public, short)
@@ -109,7 +111,7 @@ class Caller:
     def with_good_tokens(self) -> Iterator[Row]:
         """Make the calls that are let in, up to a missing right."""
         good, row = f"Bearer {self.writer}", self.row
-        reader = "Bearer " + fetch_token(self._provider.public, READER)
+        reader = "Bearer " + fetch_token(self.provider.public, READER)
         lever = b'{"name": "lever"}'
         yield row("good token", Outcome(200, "", "user reader"), reader)
         yield row("scope is missing", INSUFFICIENT_SCOPE, reader, method="POST", body=lever)
@@ -133,7 +135,7 @@ class Caller:
     def for_users(self) -> Iterator[Row]:
         """Make the calls whose answer depends on who the caller is."""
         for call, user, method, path, expected in FOR_USERS:
-            token = fetch_token(self._provider.public, WRITER, user=user)
+            token = fetch_token(self.provider.public, WRITER, user=user)
             yield self.row(call, expected, f"Bearer {token}", path=path, method=method)
 
     def health(self) -> Iterator[Row]:
@@ -143,7 +145,7 @@ class Caller:
 
     def without_provider(self) -> Iterator[Row]:
         """Make the calls while the provider is gone."""
-        yield self.row("provider gone", PROVIDER_GONE, f"Bearer {self.writer}")
+        yield self.row("provider gone", PROVIDER_GONE, f"Bearer {self._unused}")
         yield self.row("provider gone", HEALTHY, path="/health/live")
         # An outcome is remembered for some seconds.
         deadline = time.monotonic() + 10
@@ -179,8 +181,9 @@ def _detail(reply: Reply) -> str:
     return ""
 
 
-def demo() -> int:
-    """Start provider and service, make the calls, print the table. Returns the exit code.
+@contextmanager
+def beside_provider() -> Iterator[tuple[Caller, Callable[[], None]]]:
+    """Run a provider and the service. Return a caller of it, and what ends the provider.
 
     Raises `NotStarted`, `CallFailed`.
     """
@@ -204,7 +207,15 @@ def demo() -> int:
         command = service_command(port, "--log-level", "warning")
         service = stack.enter_context(running(command, environment=environment, folder=folder))
         wait_until_up(service, service_url + "/health/live")
-        caller = Caller(service_url, endpoints)
+        yield Caller(service_url, endpoints), partial(end, provider)
+
+
+def demo() -> int:
+    """Make the calls and print the table. Return the exit code.
+
+    Raises `NotStarted`, `CallFailed`.
+    """
+    with beside_provider() as (caller, end_provider):
         steps: list[Callable[[], Iterable[Row]]] = [
             caller.health,
             caller.without_a_good_token,
@@ -213,7 +224,7 @@ def demo() -> int:
             caller.for_users,
         ]
         rows = [row for step in steps for row in step()]
-        end(provider)
+        end_provider()
         rows.extend(caller.without_provider())
     return show(rows)
 

@@ -13,7 +13,16 @@ from benchmarks.provider import RESPONSES, take
 from benchmarks.ratios import Spread, processor_ratio, rate_ratio, shortfalls, verdict
 from benchmarks.report import rate_table, table
 from benchmarks.rounds import Measurement, Results, Turn
-from benchmarks.rows import BARE, HANGING_ROWS, RENDER_ROWS, ROWS, Row, introspection
+from benchmarks.rows import (
+    BARE,
+    HANGING_ROWS,
+    RENDER_ROWS,
+    ROWS,
+    HangingRow,
+    RenderRow,
+    Row,
+    introspection,
+)
 
 WRK = """\
 Running 3s test @ http://127.0.0.1:35465
@@ -165,7 +174,8 @@ def test_without_wrk_there_is_nothing_but_advice(monkeypatch: pytest.MonkeyPatch
 
 def test_names_belong_together() -> None:
     """A row that is compared with another one names it."""
-    names = [row.name for row in (*ROWS, *HANGING_ROWS, *RENDER_ROWS)]
+    rows: tuple[Row | HangingRow | RenderRow, ...] = (*ROWS, *HANGING_ROWS, *RENDER_ROWS)
+    names = [row.name for row in rows]
 
     assert len(names) == len(set(names))
     assert {name for row in ROWS for name in row.beats} <= {row.name for row in ROWS}

@@ -3,11 +3,13 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 import httpx
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.responses import JSONResponse, Response
 
 from app.about import read_about
@@ -50,8 +52,7 @@ def create_app(
         description=about.description,
         version=about.version,
         lifespan=lifespan,
-        # A span would carry the query, and with it a token that was sent there.
-        telemetry={"exclude": token_in_query},
+        telemetry=telemetry(),
     )
     app.state.realm = about.realm
     app.state.widgets = Widgets()
@@ -62,6 +63,21 @@ def create_app(
     # A request is matched with one route after the other: the pages of documentation come last.
     app.router.routes.sort(key=lambda route: not isinstance(route, APIRoute))
     return app
+
+
+def telemetry() -> TelemetryConfig:
+    """Return what FastAPI tells OpenTelemetry about a request.
+
+    Nothing about one with a token in its query, which a span would carry. And nothing at all where
+    the SDK is not installed: to find out at every request that nobody listens takes its time.
+    """
+    listened_to = find_spec("opentelemetry.sdk") is not None
+    return {
+        "tracing": listened_to,
+        "metrics": listened_to,
+        "logs": listened_to,
+        "exclude": token_in_query,
+    }
 
 
 async def refuse_body(request: Request, error: Exception) -> Response:

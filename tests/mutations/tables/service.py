@@ -172,8 +172,8 @@ MUTATIONS = [
     Mutation(
         rule="L1-no-span-of-a-token-in-the-query",
         file="app/service.py",
-        old='telemetry={"exclude": token_in_query}',
-        new="telemetry={}",
+        old='        "exclude": token_in_query,\n',
+        new="",
         test="tests/test_logs.py::test_no_span_holds_a_token",
     ),
 ]
