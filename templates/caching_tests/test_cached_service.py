@@ -209,3 +209,13 @@ def test_junk_costs_one_question_and_no_room(
 
     assert status(client, good) == 200
     assert provider.calls <= 201
+
+
+def test_a_public_redis_without_tls_is_warned_about(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(CACHE_URL="redis://answers.example.com")
+    start(CACHE_URL="rediss://answers.example.com")
+    start(CACHE_URL="redis://10.0.0.7")
+
+    assert capsys.readouterr().err.count("set CACHE_URL to rediss://") == 1

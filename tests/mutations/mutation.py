@@ -24,6 +24,8 @@ class Mutation:
     """Node id, or a function of which every parameter counts. It passes before the edit."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
     """What has to be answered for the rule to be there. Nothing: it is there whatever is."""
+    needs: str = ""
+    """The program that the test runs beside, if it does."""
 
     def combination(self) -> Answers:
         """Return the combination to prove the rule in: the first one with these answers."""

@@ -176,4 +176,11 @@ MUTATIONS = [
         new="",
         test="tests/test_logs.py::test_no_span_holds_a_token",
     ),
+    Mutation(
+        rule="nothing-is-traced-where-nobody-listens",
+        file=SERVICE,
+        old='bool(entry_points(group="opentelemetry_tracer_provider"))',
+        new="True",
+        test="tests/test_logs.py::test_nothing_is_traced_where_nobody_listens",
+    ),
 ]
