@@ -68,6 +68,15 @@ async def test_an_answer_is_never_believed_after_expiry() -> None:
     assert [before, len(known.source.asked)] == [1, 2]
 
 
+async def test_an_answer_leaves_memory_when_its_time_is_over() -> None:
+    known = memory(CACHE_TTL="30")
+    await known.ask()
+    before = known.store.size()
+    known.clock.now += 30
+
+    assert [before, known.store.size()] == [1, 0]
+
+
 async def test_an_answer_without_expiry_has_its_time_all_the_same() -> None:
     known = memory(CACHE_TTL="30")
     known.source.says["good"] = replace(claims(), expires_at=None)
@@ -90,7 +99,7 @@ async def test_an_answer_from_the_future_is_none() -> None:
 
 async def test_nothing_is_remembered_with_a_time_of_zero() -> None:
     """Not even for those who ask at the same moment."""
-    known = memory(CACHE_TTL="0", CACHE_NEGATIVE_TTL="0")
+    known = memory(CACHE_TTL="0", CACHE_NEGATIVE_TTL="60")
     await asyncio.gather(known.ask(), known.ask(), known.ask("junk"), known.ask("junk"))
     await known.ask()
 
@@ -350,10 +359,11 @@ async def test_an_answer_on_its_way_is_forgotten_too(forget: Forget) -> None:
     await forget(known.verifier)
     del known.source.says["good"]
     known.source.hold = None
-    after = await known.ask()
+    after = begin(known.ask())
+    await settled()
     older.set()
 
-    assert [await before, after] == ["anna", "inactive"]
+    assert [await before, await after] == ["anna", "inactive"]
     known.clock.now += 6
     assert await known.ask() == "inactive"
 

@@ -35,6 +35,7 @@ def test_a_wrong_value_is_refused_in_words(variable: str, value: str) -> None:
 
     assert sentence.startswith(f"{variable} ")
     assert f", for example {variable}=" in sentence
+    assert "'" not in sentence
 
 
 def test_all_problems_are_said_at_once() -> None:

@@ -378,11 +378,15 @@ async def test_a_process_that_is_slow_is_no_outage() -> None:
 async def test_an_old_answer_is_none(process: RedisServer, redis: "Redis") -> None:
     """Even where Redis has not let go of it yet."""
     async with remembering(process) as known:
+        known.source.says["short"] = claims(lifetime=3)
         await known.ask()
-        known.clock.now += 30
+        await known.ask("short")
+        known.clock.now += 3
+        await known.ask("short")
+        known.clock.now += 27
         await known.ask()
 
-    assert known.source.asked == ["good", "good"]
+    assert known.source.asked == ["good", "short", "short", "good"]
 
 
 def test_a_password_is_used(tmp_path: Path, start: Start, token: IssueToken) -> None:
