@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from importlib.metadata import entry_points
 
 import httpx
@@ -42,9 +43,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with assemble(settings, transport, clock) as assembly:
-            app.state.provider = assembly.provider
-            app.state.authenticator = assembly.authenticator
-            app.state.readiness = assembly.readiness
+            for part in fields(assembly):
+                setattr(app.state, part.name, getattr(assembly, part.name))
             yield
 
     app = FastAPI(

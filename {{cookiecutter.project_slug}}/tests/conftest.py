@@ -1,7 +1,7 @@
 """The service as the tests see it: the real application, with the local identity provider."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, chdir
 from typing import Any, Protocol
 
 import httpx
@@ -47,6 +47,13 @@ class Start(Protocol):
         prepare: Callable[[FastAPI], None] | None = None,
         **variables: str,
     ) -> TestClient: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run in a folder of the tests' own: nothing of yours is read there, and nothing written."""
+    with chdir(tmp_path_factory.mktemp("service")):
+        yield
 
 
 @pytest.fixture

@@ -4,14 +4,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from app.auth.verifier import ProviderSettings
+from app.settings import Settings
+from app.wiring import AppSettings
 from tests.conftest import ENVIRON
 
 ROOT = Path(__file__).parent.parent
-REQUIRED = [field for field in ProviderSettings.model_fields.values() if field.is_required()]
+REQUIRED = [
+    field
+    for feature in AppSettings.model_fields.values()
+    for field in cast(type[Settings], feature.annotation).model_fields.values()
+    if field.is_required()
+]
 
 
 def load(directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
