@@ -42,6 +42,9 @@ def test_the_files_are_exactly_those_of_the_answers(combination: Answers, projec
     for key in as_keys(combination):
         question, _, answer = key.partition(".")
         expected.update(FILES.get(question, {}).get(answer, []))
+    for row in FILES["both"]:
+        if as_keys(combination).issuperset(row["answers"]):
+            expected.update(row["files"])
 
     files = set(project.contents())
     assert (files - expected, expected - files) == (set(), set())

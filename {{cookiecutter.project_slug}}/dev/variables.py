@@ -1,1 +1,1 @@
-# {% include 'variables/' ~ cookiecutter.validation_mode ~ '.py' %}
+# {% include 'variables/' ~ cookiecutter.validation_mode ~ ('_webhooks' if cookiecutter.include_webhooks else '') ~ '.py' %}

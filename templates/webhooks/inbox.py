@@ -1,0 +1,223 @@
+"""The inbox: events are stored before the sender's answer and processed after it, once by id.
+
+It is built on dbos: an event is a workflow, and its id is the workflow's, so a repeat is the same
+one. What a killed process left undone is taken up at its next start.
+
+    python -m app.inbox --help    lists, shows, retries and purges events
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Collection
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetWorkflowAttributes,
+    SetWorkflowID,
+)
+from pydantic import Field, SecretStr, field_validator
+
+from app.events import Event
+from app.inbox_claim import InboxNotOpened, claim
+from app.inbox_events import TYPE, StoredEvent, stored
+from app.inbox_log import library_log
+from app.inbox_thread import LoopThread
+from app.processing import Processing
+from app.settings import Settings
+from app.webhook_errors import InboxUnavailable
+
+NAME = "inbox"
+VERSION = "1"
+"""Of what is stored. Events of another version are left alone, so it outlives most releases."""
+PUT_TIMEOUT = 3.0
+"""Seconds that a sender waits for its event to be stored."""
+MAX_WAITING = 64
+"""How many events may wait to be stored, each with a thread, while the database does not answer."""
+MAX_STARTS = 10
+"""How often an event is begun that ends the process each time, before it is dead."""
+GRACE = 2.0
+"""Seconds that events get to be done with when the service ends."""
+
+# Set where an event is put, and so not where it is taken up again
+_put_here: ContextVar[bool] = ContextVar("put_here", default=False)
+
+
+class InboxSettings(Settings):
+    """Where events are stored."""
+
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///inbox.sqlite"),
+        alias="INBOX_DATABASE_URL",
+        description="an SQLite file, or a PostgreSQL for more than one replica",
+        examples=["sqlite:///inbox.sqlite"],
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _durable(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value()
+        scheme, _, place = text.partition(":///" if text.startswith("sqlite:") else "://")
+        if scheme not in ("sqlite", "postgresql") or not place or place.startswith(":memory:"):
+            raise ValueError(
+                "is not the address of a database that lasts: set sqlite:/// and a file, or "
+                "postgresql:// and a database"
+            )
+        return url
+
+
+class Inbox:
+    """The inbox of a running service. There is one in a process."""
+
+    def __init__(self, processing: Processing) -> None:
+        self._processing = processing
+        self._service = asyncio.get_running_loop()
+        self._thread = LoopThread(NAME)
+        self._waiting = 0
+        self._late = 0
+        self._probe: Future[None] | None = None
+
+    def knows(self, kind: str) -> bool:
+        """Tell whether anything happens with events of a type."""
+        return self._processing.knows(kind)
+
+    async def put(self, event: Event, body: bytes, sent_at: float) -> None:
+        """Store an event for good and have it processed, unless its id is known.
+
+        `sent_at` is in seconds since 1970. Raises `InboxUnavailable`; it may be stored all the
+        same, later.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise InboxUnavailable("full")
+        self._waiting += 1
+        storing = asyncio.wrap_future(self._thread.submit(self._put(event, body, sent_at)))
+        storing.add_done_callback(self._stored)
+        try:
+            async with asyncio.timeout(PUT_TIMEOUT):
+                await asyncio.shield(storing)
+        except TimeoutError:
+            if not storing.done():
+                self._late += 1
+                storing.add_done_callback(self._no_longer_late)
+            raise InboxUnavailable("timeout") from None
+        # Whatever the database says, the sender has to come again.
+        except Exception as error:  # noqa: BLE001
+            raise InboxUnavailable(type(error).__name__) from None
+
+    async def check(self) -> None:
+        """Raise `InboxUnavailable` unless the database answers and takes events."""
+        if self._late:
+            raise InboxUnavailable("timeout")
+        # One question at a time: while the database does not answer, each holds a thread.
+        if self._probe is None or self._probe.done():
+            self._probe = self._thread.submit(self._ask())
+        try:
+            await asyncio.shield(asyncio.wrap_future(self._probe))
+        except Exception as error:  # noqa: BLE001 - whatever the database says, it is not well
+            raise InboxUnavailable(type(error).__name__) from None
+
+    async def younger_than(self, seconds: float, kinds: Collection[str]) -> list[StoredEvent]:
+        """Return the events of some types that came within so many seconds, the oldest first."""
+        since = datetime.now(UTC).timestamp() - seconds
+        start = datetime.fromtimestamp(since, UTC).isoformat()
+        rows = await self._thread.run(DBOS.list_workflows_async(start_time=start))
+        return [event for event in map(stored, rows) if event.type in kinds]
+
+    async def open(self, url: str, executor: str) -> None:
+        """Launch the library, which brings the database up to date."""
+        await self._thread.run(self._launch(url, executor))
+
+    async def close(self) -> None:
+        """End the library. What is not done by then is done after the next start."""
+        await self._thread.stop(GRACE)
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+    async def _put(self, event: Event, body: bytes, sent_at: float) -> None:
+        _put_here.set(True)
+        with SetWorkflowID(event.id), SetWorkflowAttributes({TYPE: event.type}):
+            await DBOS.start_workflow_async(self._workflow, body.decode(), sent_at)
+
+    async def _ask(self) -> None:
+        await DBOS.list_workflows_async(limit=1, load_input=False, load_output=False)
+
+    async def _launch(self, url: str, executor: str) -> None:
+        config: DBOSConfig = {
+            "name": NAME,
+            "system_database_url": url,
+            "application_version": VERSION,
+            "executor_id": executor,
+            "log_level": "WARNING",
+            "enable_otlp": False,
+            # No pickles, so nothing that is stored can run when it is read.
+            "serializer": DBOSPortableJSONSerializer(),
+            # Nothing of an event in the text of an error.
+            "db_engine_kwargs": {"hide_parameters": True},
+            "max_executor_threads": 2 * MAX_WAITING,
+            "use_listen_notify": False,
+            "notification_listener_polling_interval_sec": 0.1,
+        }
+        DBOS(config=config)
+
+        @DBOS.step(name="handle")
+        async def handle(body: str, sent_at: float) -> None:
+            repeated = not _put_here.get() and await _begun_before()
+            await self._process(body, sent_at, repeated)
+
+        @DBOS.workflow(name="event", max_recovery_attempts=MAX_STARTS)
+        async def workflow(body: str, sent_at: float) -> None:
+            await handle(body, sent_at)
+
+        self._workflow = workflow
+        DBOS.launch()
+
+    async def _process(self, body: str, sent_at: float, repeated: bool) -> None:
+        """Process an event in the service's own loop, where its connections are."""
+        work = self._processing.process(body.encode(), sent_at, repeated=repeated)
+        processing = asyncio.run_coroutine_threadsafe(work, self._service)
+        await asyncio.wrap_future(processing)
+
+    def _stored(self, storing: "asyncio.Future[Any]") -> None:
+        self._waiting -= 1
+        # So that nobody complains about an error that came after the answer
+        _ = storing.cancelled() or storing.exception()
+
+    def _no_longer_late(self, _: "asyncio.Future[Any]") -> None:
+        self._late -= 1
+
+
+async def _begun_before() -> bool:
+    """Tell whether the event at hand was begun by a process that did not get to its end."""
+    row = await DBOS.get_workflow_status_async(str(DBOS.workflow_id))
+    return row is not None and (row.recovery_attempts or 0) > 1
+
+
+@asynccontextmanager
+async def open_inbox(settings: InboxSettings, processing: Processing) -> AsyncIterator[Inbox]:
+    """Open the inbox while the block lasts. Raises `InboxNotOpened`."""
+    url = settings.database_url.get_secret_value()
+    with claim(url) as executor, library_log():
+        inbox = Inbox(processing)
+        try:
+            await inbox.open(url, executor)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be done without it
+            await inbox.close()
+            raise InboxNotOpened(
+                f"The inbox cannot be opened ({type(error).__name__}): look at INBOX_DATABASE_URL "
+                "and the database there."
+            ) from None
+        try:
+            yield inbox
+        finally:
+            await inbox.close()
+
+
+if __name__ == "__main__":
+    from app.inbox_commands import main
+
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""An event loop in a thread of its own, for a library that blocks and brings its own threads."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """A running event loop. What blocks in it blocks nothing else."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Start `work` in the loop, from any thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have `work` done in the loop, and wait for it in one's own."""
+        return await asyncio.wrap_future(self.submit(work))
+
+    async def stop(self, grace: float) -> None:
+        """Wait up to `grace` seconds for what still runs, cancel the rest, and end the loop."""
+        await self.run(_end_others(grace))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+
+
+async def _end_others(grace: float) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        _, left = await asyncio.wait(others, timeout=grace)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

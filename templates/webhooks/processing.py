@@ -1,0 +1,90 @@
+"""What happens to a stored event: its handler is called until it succeeds, or the event is dead."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from app.events import parse_event, subject_of, time_of
+from app.handlers import Handler
+
+logger = logging.getLogger("app.processing")
+
+PAUSES = (1.0, 4.0, 16.0)
+"""Seconds between the attempts of one event."""
+HANDLER_TIMEOUT = 30.0
+"""Seconds that a handler may take for an event."""
+MAX_HANDLERS = 16
+"""How many handlers run at a time: a burst of events must not take all of the service."""
+
+
+class EventFailed(Exception):
+    """The event is a dead letter. The text is a fixed word, or the name of what was raised."""
+
+
+class Processing:
+    """Calls the handlers of events. One for the life of the service."""
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        clock: Callable[[], float] = time.time,
+        *,
+        pauses: Sequence[float] = PAUSES,
+        timeout: float = HANDLER_TIMEOUT,
+    ) -> None:
+        self._handlers = handlers
+        self._clock = clock
+        self._pauses = pauses
+        self._timeout = timeout
+        self._room = asyncio.Semaphore(MAX_HANDLERS)
+
+    def knows(self, kind: str) -> bool:
+        """Tell whether there is a handler for events of a type."""
+        return kind in self._handlers
+
+    async def process(self, body: bytes, sent_at: float, *, repeated: bool) -> None:
+        """Have the event in `body` handled and log it. Raises `EventFailed` when it is dead.
+
+        `sent_at` is in seconds since 1970. `repeated` says that it was begun once already.
+        """
+        event = parse_event(body)
+        try:
+            subject = subject_of(event)
+            if subject is None:
+                raise EventFailed("no_subject")
+            handle = self._handlers[event.type]
+            at = time_of(event, sent_at, self._clock())
+            await self._attempts(lambda: handle(event, subject, at), event.id, event.type)
+        except EventFailed as failure:
+            logger.error(
+                "webhook dead event_id=%s event_type=%s reason=%s", event.id, event.type, failure
+            )
+            raise
+        extra: dict[str, object] = {"event_id": event.id, "event_type": event.type}
+        words = "webhook processed event_id=%s event_type=%s"
+        if repeated:
+            words, extra["repeated"] = words + " repeated=true", True
+        logger.info(words, event.id, event.type, extra=extra)
+
+    async def _attempts(
+        self, handle: Callable[[], Awaitable[None]], event_id: str, kind: str
+    ) -> None:
+        for pause in (*self._pauses, None):
+            try:
+                async with self._room, asyncio.timeout(self._timeout):
+                    await handle()
+            # Whatever it is, its text may hold something of the event and stays here.
+            except Exception as error:  # noqa: BLE001
+                reason = type(error).__name__
+            else:
+                return
+            if pause is None:
+                raise EventFailed(reason)
+            logger.warning(
+                "webhook not processed yet event_id=%s event_type=%s reason=%s",
+                event_id,
+                kind,
+                reason,
+            )
+            await asyncio.sleep(pause)

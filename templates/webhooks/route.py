@@ -1,0 +1,46 @@
+"""Where the platform sends its events."""
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel
+
+from app.deliveries import HEADERS, PATH
+from app.webhook_errors import REFUSALS
+from app.webhooks import Receiver
+
+
+class Received(BaseModel):
+    """The event is stored, was stored before, or is of no interest."""
+
+    received: bool = True
+
+
+# The body is verified as it came, byte for byte, so the framework must not read it.
+DESCRIPTION = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
+    "parameters": [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in HEADERS.items()
+    ],
+}
+
+
+async def receive(request: Request) -> Received:
+    """Take an event. Its handler runs after the answer."""
+    receiver: Receiver = request.app.state.receiver
+    await receiver.receive(request)
+    return Received()
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the route of webhooks to `app`."""
+    app.add_api_route(
+        PATH,
+        receive,
+        methods=["POST"],
+        tags=["webhooks"],
+        responses=REFUSALS,
+        openapi_extra=DESCRIPTION,
+    )
