@@ -1,7 +1,7 @@
 """What a delivery says: one event, in either of the two envelopes that are documented.
 
-{"id": ..., "type": ..., "timestamp": ..., "data": {...}}
-{"event_id": ..., "event_type": ..., "timestamp": ..., "payload": {...}}
+One has `id`, `type`, `timestamp` and `data`, the other `event_id`, `event_type`, `timestamp` and
+`payload`.
 """
 
 import json

@@ -7,6 +7,7 @@ one. What a killed process left undone is taken up at its next start.
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import Future
@@ -21,17 +22,20 @@ from dbos import (
     DBOSPortableJSONSerializer,
     SetWorkflowAttributes,
     SetWorkflowID,
+    WorkflowStatus,
 )
 from pydantic import Field, SecretStr, field_validator
 
 from app.events import Event
-from app.inbox_claim import InboxNotOpened, claim
-from app.inbox_events import TYPE, StoredEvent, stored
+from app.inbox_claim import InboxNotOpened, OnlyOne, Replica, claim
+from app.inbox_events import BEGUN, TYPE, StoredEvent, stored
 from app.inbox_log import library_log
 from app.inbox_thread import LoopThread
 from app.processing import Processing
 from app.settings import Settings
 from app.webhook_errors import InboxUnavailable
+
+logger = logging.getLogger("app.inbox")
 
 NAME = "inbox"
 VERSION = "1"
@@ -40,8 +44,8 @@ PUT_TIMEOUT = 3.0
 """Seconds that a sender waits for its event to be stored."""
 MAX_WAITING = 64
 """How many events may wait to be stored, each with a thread, while the database does not answer."""
-MAX_STARTS = 10
-"""How often an event is begun that ends the process each time, before it is dead."""
+ADOPTION = 30.0
+"""Seconds between two looks for events whose process is gone."""
 GRACE = 2.0
 """Seconds that events get to be done with when the service ends."""
 
@@ -129,9 +133,11 @@ class Inbox:
         rows = await self._thread.run(DBOS.list_workflows_async(start_time=start))
         return [event for event in map(stored, rows) if event.type in kinds]
 
-    async def open(self, url: str, executor: str) -> None:
+    async def open(self, url: str, claimed: OnlyOne | Replica) -> None:
         """Launch the library, which brings the database up to date."""
-        await self._thread.run(self._launch(url, executor))
+        await self._thread.run(self._launch(url, claimed.executor))
+        if isinstance(claimed, Replica):
+            self._thread.submit(self._adopt(claimed))
 
     async def close(self) -> None:
         """End the library. What is not done by then is done after the next start."""
@@ -166,21 +172,34 @@ class Inbox:
 
         @DBOS.step(name="handle")
         async def handle(body: str, sent_at: float) -> None:
-            repeated = not _put_here.get() and await _begun_before()
-            await self._process(body, sent_at, repeated)
+            starts = 1 if _put_here.get() else await _starts()
+            await self._process(body, sent_at, starts)
 
-        @DBOS.workflow(name="event", max_recovery_attempts=MAX_STARTS)
+        @DBOS.workflow(name="event", max_recovery_attempts=None)
         async def workflow(body: str, sent_at: float) -> None:
             await handle(body, sent_at)
 
         self._workflow = workflow
         DBOS.launch()
 
-    async def _process(self, body: str, sent_at: float, repeated: bool) -> None:
+    async def _adopt(self, replica: Replica) -> None:
+        """Take over what replicas left undone that are gone for good, as after scaling down."""
+        while True:
+            try:
+                replica.hold()
+                for executor in {str(row.executor_id) for row in await _begun()}:
+                    with replica.in_place_of(executor) as free:
+                        if free:
+                            await _hand_over(executor)
+            # The next look may be luckier, and nothing is lost until then.
+            except Exception as error:  # noqa: BLE001
+                logger.warning("events not adopted reason=%s", type(error).__name__)
+            await asyncio.sleep(ADOPTION)
+
+    async def _process(self, body: str, sent_at: float, starts: int) -> None:
         """Process an event in the service's own loop, where its connections are."""
-        work = self._processing.process(body.encode(), sent_at, repeated=repeated)
-        processing = asyncio.run_coroutine_threadsafe(work, self._service)
-        await asyncio.wrap_future(processing)
+        work = self._processing.process(body.encode(), sent_at, starts)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._service))
 
     def _stored(self, storing: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
@@ -191,20 +210,35 @@ class Inbox:
         self._late -= 1
 
 
-async def _begun_before() -> bool:
-    """Tell whether the event at hand was begun by a process that did not get to its end."""
+async def _begun(executor: str | None = None) -> list[WorkflowStatus]:
+    """Return the events that somebody works on, or that `executor` does."""
+    return await DBOS.list_workflows_async(
+        status="PENDING", executor_id=executor, load_input=False, load_output=False
+    )
+
+
+async def _hand_over(executor: str) -> None:
+    """Have what `executor` worked on begun again, by whoever comes first."""
+    for event in map(stored, await _begun(executor)):
+        begun = {BEGUN: event.attempts}
+        await DBOS.update_workflow_attributes_async(event.id, begun, merge=True)
+        await DBOS.resume_workflow_async(event.id)
+
+
+async def _starts() -> int:
+    """Return how often the event at hand was begun, this time included."""
     row = await DBOS.get_workflow_status_async(str(DBOS.workflow_id))
-    return row is not None and (row.recovery_attempts or 0) > 1
+    return 1 if row is None else stored(row).attempts
 
 
 @asynccontextmanager
 async def open_inbox(settings: InboxSettings, processing: Processing) -> AsyncIterator[Inbox]:
     """Open the inbox while the block lasts. Raises `InboxNotOpened`."""
     url = settings.database_url.get_secret_value()
-    with claim(url) as executor, library_log():
+    with claim(url) as claimed, library_log():
         inbox = Inbox(processing)
         try:
-            await inbox.open(url, executor)
+            await inbox.open(url, claimed)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be done without it
             await inbox.close()
             raise InboxNotOpened(

@@ -1,19 +1,20 @@
 """Who works on an inbox: one process on an SQLite file, replicas with a number each on PostgreSQL.
 
-The number is what the events that a replica works on are marked with. A replica that dies frees its
-number, the next one that starts takes it over, and with it the events that were left undone.
+The number marks the events that a replica works on. When it dies its number is free, and whoever
+finds that out takes over what it left undone.
 """
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
 
 SQLITE = "sqlite:///"
 MAX_REPLICAS = 1000
+_NAME = "replica-"
 _LOCKS = 0x696E626F
 """The first half of the advisory locks' numbers: "inbo" in ASCII, so that no other lock has it."""
 
@@ -23,22 +24,81 @@ class InboxNotOpened(Exception):
 
 
 @contextmanager
-def claim(url: str) -> Iterator[str]:
-    """Hold the inbox at `url` as long as the block lasts, and return what this process is called.
+def claim(url: str) -> Iterator["OnlyOne | Replica"]:
+    """Hold the inbox at `url` as long as the block lasts.
 
     The kernel, or the database, frees it when the process dies. Raises `InboxNotOpened`.
     """
     if url.startswith(SQLITE):
         with _locked(sqlite_path(url)):
-            yield "local"
+            yield OnlyOne()
     else:
-        with _numbered(url) as number:
-            yield f"replica-{number}"
+        with closing(Replica(url)) as replica:
+            yield replica
 
 
 def sqlite_path(url: str) -> Path:
     """Return the file that an address of SQLite means."""
     return Path(url.removeprefix(SQLITE).partition("?")[0])
+
+
+class OnlyOne:
+    """The claim on an SQLite file."""
+
+    executor = "local"
+    """What the process is called."""
+
+
+class Replica:
+    """The claim on a number: an advisory lock, which lasts as long as the connection."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connect()
+        number = next(filter(self._lock, range(MAX_REPLICAS)), None)
+        if number is None:
+            self.close()
+            raise InboxNotOpened(f"The inbox has {MAX_REPLICAS} replicas already: end some.")
+        self._number = number
+        self.executor = f"{_NAME}{number}"
+        """What the process is called."""
+
+    def close(self) -> None:
+        """Free the number."""
+        self._connection.close()
+
+    def hold(self) -> None:
+        """Take the number again where the connection was lost. Raises `InboxNotOpened`."""
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            self._connect()
+            self._lock(self._number)
+
+    @contextmanager
+    def in_place_of(self, executor: str) -> Iterator[bool]:
+        """Hold the number of another process while the block lasts. Yield whether it was free."""
+        number = executor.removeprefix(_NAME)
+        free = executor != self.executor and number.isdigit() and self._lock(int(number))
+        try:
+            yield free
+        finally:
+            if free:
+                unlock = "SELECT pg_advisory_unlock(%s, %s)"
+                self._connection.execute(unlock, (_LOCKS, int(number)))
+
+    def _connect(self) -> None:
+        try:
+            self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+        except psycopg.Error:
+            raise InboxNotOpened(
+                "The inbox cannot be opened: no PostgreSQL lets this service in at "
+                "INBOX_DATABASE_URL."
+            ) from None
+
+    def _lock(self, number: int) -> bool:
+        lock = "SELECT pg_try_advisory_lock(%s, %s)"
+        return self._connection.execute(lock, (_LOCKS, number)).fetchone() == (True,)
 
 
 @contextmanager
@@ -50,35 +110,12 @@ def _locked(path: Path) -> Iterator[None]:
             f"The inbox {path} cannot be opened ({error.strerror}): make its folder one that this "
             "service may write to, or set INBOX_DATABASE_URL."
         ) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise InboxNotOpened(
-            f"Another process has the inbox {path} open: end it, give this one a file of its own "
-            "in INBOX_DATABASE_URL, or set a PostgreSQL there, which replicas can share."
-        ) from None
-    try:
+    with os.fdopen(lock):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InboxNotOpened(
+                f"Another process has the inbox {path} open: end it, give this one a file of its "
+                "own in INBOX_DATABASE_URL, or set a PostgreSQL there, which replicas can share."
+            ) from None
         yield
-    finally:
-        os.close(lock)
-
-
-@contextmanager
-def _numbered(url: str) -> Iterator[int]:
-    try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
-    except psycopg.Error:
-        raise InboxNotOpened(
-            "The inbox cannot be opened: no PostgreSQL lets this service in at INBOX_DATABASE_URL."
-        ) from None
-    with connection:
-        yield _free_number(connection)
-
-
-def _free_number(connection: psycopg.Connection[tuple[object, ...]]) -> int:
-    for number in range(MAX_REPLICAS):
-        taken = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCKS, number))
-        if taken.fetchone() == (True,):
-            return number
-    raise InboxNotOpened(f"The inbox has {MAX_REPLICAS} replicas already: end some of them.")

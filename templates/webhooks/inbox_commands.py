@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from app.inbox import NAME, InboxSettings
 from app.inbox_claim import SQLITE, sqlite_path
-from app.inbox_events import STATES, State, StoredEvent, as_json, stored
+from app.inbox_events import BEGUN, STATES, State, StoredEvent, as_json, stored
 from app.settings import Composition, InvalidSettings, environment
 
 PAGE = 1000
@@ -79,6 +79,7 @@ class Desk:
         """Have an event processed once more, under its own id. Raises `NotDone`."""
         if self.event(event_id).state == "waiting":
             raise NotDone(f"Event {event_id} is not done yet: it goes on by itself.")
+        self._client.update_workflow_attributes(event_id, {BEGUN: 0}, merge=True)
         self._client.rewind_workflow(event_id)
 
     def stats(self, now: float) -> Stats:

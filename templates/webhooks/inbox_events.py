@@ -18,6 +18,8 @@ STATES: Mapping[State, list[str]] = {
 
 TYPE = "event_type"
 """The attribute that says what an event is, without its body being read."""
+BEGUN = "begun"
+"""The attribute that says how often processes began it that are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class StoredEvent:
 def stored(row: WorkflowStatus) -> StoredEvent:
     """Return the event in a row of the inbox."""
     arguments = row.input["args"] if row.input else (None, None)
+    attributes = row.attributes or {}
     reason = None
     if row.status == "ERROR":
         reason = str(row.error)
@@ -48,11 +51,11 @@ def stored(row: WorkflowStatus) -> StoredEvent:
         reason = row.status.lower()
     return StoredEvent(
         id=row.workflow_id,
-        type=str((row.attributes or {}).get(TYPE)),
+        type=str(attributes.get(TYPE)),
         state=next(state for state, names in STATES.items() if row.status in names),
         received_at=(row.created_at or 0) / 1000,
         finished_at=None if row.completed_at is None else row.completed_at / 1000,
-        attempts=row.recovery_attempts or 0,
+        attempts=(row.recovery_attempts or 0) + int(attributes.get(BEGUN, 0)),
         reason=reason,
         body=arguments[0],
         sent_at=arguments[1],

@@ -14,6 +14,8 @@ PAUSES = (1.0, 4.0, 16.0)
 """Seconds between the attempts of one event."""
 HANDLER_TIMEOUT = 30.0
 """Seconds that a handler may take for an event."""
+MAX_STARTS = 10
+"""How often an event is begun that ends the process each time, before it is dead."""
 MAX_HANDLERS = 16
 """How many handlers run at a time: a burst of events must not take all of the service."""
 
@@ -43,13 +45,16 @@ class Processing:
         """Tell whether there is a handler for events of a type."""
         return kind in self._handlers
 
-    async def process(self, body: bytes, sent_at: float, *, repeated: bool) -> None:
+    async def process(self, body: bytes, sent_at: float, starts: int = 1) -> None:
         """Have the event in `body` handled and log it. Raises `EventFailed` when it is dead.
 
-        `sent_at` is in seconds since 1970. `repeated` says that it was begun once already.
+        `sent_at` is in seconds since 1970. `starts` is how often it was begun, this time included:
+        more than once after a crash.
         """
         event = parse_event(body)
         try:
+            if starts > MAX_STARTS:
+                raise EventFailed("starts")
             subject = subject_of(event)
             if subject is None:
                 raise EventFailed("no_subject")
@@ -63,7 +68,7 @@ class Processing:
             raise
         extra: dict[str, object] = {"event_id": event.id, "event_type": event.type}
         words = "webhook processed event_id=%s event_type=%s"
-        if repeated:
+        if starts > 1:
             words, extra["repeated"] = words + " repeated=true", True
         logger.info(words, event.id, event.type, extra=extra)
 

@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from app.deliveries import HEADERS, PATH
+from app.startup import StartInWords
 from app.webhook_errors import REFUSALS
 from app.webhooks import Receiver
 
@@ -14,14 +15,13 @@ class Received(BaseModel):
     received: bool = True
 
 
+_OBJECT = {"schema": {"type": "object"}}
+_TEXT = {"type": "string"}
 # The body is verified as it came, byte for byte, so the framework must not read it.
 DESCRIPTION = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}}},
-    },
+    "requestBody": {"required": True, "content": {"application/json": _OBJECT}},
     "parameters": [
-        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        {"name": name, "in": "header", "description": text, "schema": _TEXT}
         for name, text in HEADERS.items()
     ],
 }
@@ -35,7 +35,7 @@ async def receive(request: Request) -> Received:
 
 
 def add_routes(app: FastAPI) -> None:
-    """Add the route of webhooks to `app`."""
+    """Add the route of webhooks to `app`, and words for a start without an inbox."""
     app.add_api_route(
         PATH,
         receive,
@@ -44,3 +44,4 @@ def add_routes(app: FastAPI) -> None:
         responses=REFUSALS,
         openapi_extra=DESCRIPTION,
     )
+    app.add_middleware(StartInWords)
