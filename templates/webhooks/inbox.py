@@ -141,8 +141,10 @@ class Inbox:
 
     async def close(self) -> None:
         """End the library. What is not done by then is done after the next start."""
-        await self._thread.stop(GRACE)
+        await self._thread.settle(GRACE)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # What the library took up between the two
+        await self._thread.stop()
 
     async def _put(self, event: Event, body: bytes, sent_at: float) -> None:
         _put_here.set(True)

@@ -11,24 +11,32 @@ class WithoutEvents(logging.Filter):
     """Takes tracebacks out, which may show events, and what the service has logged already."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        # At the end of the service: it would show the arguments, and so the event.
+        if str(record.msg).startswith("Asyncio task cancelled"):
+            return False
         if isinstance(record.exc_info, tuple):
             kind = record.exc_info[0]
             if kind is not None and issubclass(kind, EventFailed):
                 return False
-            record.msg = f"{record.getMessage()} ({kind.__name__ if kind else None})"
-            record.args, record.exc_info = None, None
+            record.exc_info = None
         # The first line says what is wrong, the others hold the statement.
-        record.msg = record.getMessage().partition("\n")[0]
-        record.args = None
+        record.msg, record.args = record.getMessage().partition("\n")[0], None
         return True
+
+
+class IntoLog(logging.Handler):
+    """Hands records on to the logger `app`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger("app").handle(record)
 
 
 @contextmanager
 def library_log() -> Iterator[None]:
-    """Have the library write to the handlers of the logger `app`, from WARNING on."""
+    """Have the library write into the service's log while the block lasts."""
     library = logging.getLogger("dbos")
     before = library.handlers, library.propagate
-    library.handlers, library.propagate = list(logging.getLogger("app").handlers), False
+    library.handlers, library.propagate = [IntoLog()], False
     quiet = WithoutEvents()
     library.addFilter(quiet)
     try:

@@ -25,9 +25,13 @@ class LoopThread:
         """Have `work` done in the loop, and wait for it in one's own."""
         return await asyncio.wrap_future(self.submit(work))
 
-    async def stop(self, grace: float) -> None:
-        """Wait up to `grace` seconds for what still runs, cancel the rest, and end the loop."""
+    async def settle(self, grace: float) -> None:
+        """Wait up to `grace` seconds for what still runs, and cancel the rest."""
         await self.run(_end_others(grace))
+
+    async def stop(self) -> None:
+        """Cancel what still runs, and end the loop."""
+        await self.settle(0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join)
         self._loop.close()

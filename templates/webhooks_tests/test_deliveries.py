@@ -1,0 +1,338 @@
+"""What a sender sees: the table of answers, row by row."""
+
+import gzip
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from app.deliveries import PATH, SIGNATURE, TIMESTAMP
+from dev.provider import Provider
+from dev.signing import SECRET, signed
+from tests.callers import NOW, Clock
+from tests.conftest import Start
+from tests.webhooks.conftest import JSON, Log, Sender, assert_refused, body
+
+OTHER_SECRET = "whsec_of_somebody_else_0123456789abcdef"
+
+
+def test_an_event_is_taken_and_processed(deliver: Sender, log: Log) -> None:
+    response = deliver(body())
+
+    assert (response.status_code, response.json()) == (200, {"received": True})
+    assert log.wait_for("webhook processed") == [
+        "webhook processed event_id=evt_1 event_type=user.updated"
+    ]
+    record = next(record for record in log.records if "processed" in record.getMessage())
+    assert vars(record)["event_id"] == "evt_1"
+    assert vars(record)["event_type"] == "user.updated"
+    assert "repeated" not in vars(record)
+
+
+ENVELOPES = {
+    "id-type-data": {"id": "evt_1", "type": "user.updated", "data": {"user_id": "anna"}},
+    "event_id-event_type-payload": {
+        "event_id": "evt_1",
+        "event_type": "user.updated",
+        "payload": {"user": {"id": "anna"}},
+    },
+    "both": {"id": "evt_1", "event_id": "evt_1", "type": "user.updated", "data": {"sub": "anna"}},
+}
+
+
+@pytest.mark.parametrize("document", ENVELOPES.values(), ids=ENVELOPES)
+def test_both_envelopes_are_read(deliver: Sender, log: Log, document: object) -> None:
+    assert deliver(json.dumps(document).encode()).status_code == 200
+
+    assert log.wait_for("webhook processed") == [
+        "webhook processed event_id=evt_1 event_type=user.updated"
+    ]
+
+
+@pytest.mark.parametrize("missing", [SIGNATURE, TIMESTAMP])
+def test_w1_both_headers_have_to_be_there(send: Sender, missing: str) -> None:
+    headers = {**JSON, **signed(body(), at=NOW)}
+    del headers[missing]
+
+    assert_refused(send.post(body(), headers), 401, "Invalid signature")
+
+
+def test_w1_no_header_at_all(send: Sender) -> None:
+    assert_refused(send.post(body(), JSON), 401, "Invalid signature")
+
+
+@pytest.mark.parametrize("doubled", [SIGNATURE, TIMESTAMP])
+def test_w1_each_header_comes_once(send: Sender, doubled: str) -> None:
+    """Another reader might take the other one."""
+    headers = signed(body(), at=NOW)
+    pairs = [*JSON.items(), *headers.items(), (doubled, headers[doubled])]
+
+    assert_refused(send.post(body(), pairs), 401, "Invalid signature")
+
+
+def test_w2_a_signature_of_something_else(send: Sender) -> None:
+    headers = {**JSON, **signed(body(), at=NOW)}
+    written_anew = json.dumps(json.loads(body()), indent=1).encode()
+
+    assert_refused(send.post(body("evt_2"), headers), 401, "Invalid signature")
+    assert_refused(send.post(written_anew, headers), 401, "Invalid signature")
+    assert_refused(send(body(), secret=OTHER_SECRET), 401, "Invalid signature")
+    assert_refused(
+        send.post(body(), {**headers, TIMESTAMP: f"{NOW + 1:.0f}"}), 401, "Invalid signature"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "sha256=", "é" * 32, "0" * 63, ("0" * 64).upper() + "A"]
+)
+def test_w3_w4_malformed_headers(send: Sender, value: str) -> None:
+    """Never a 500: what is not ASCII cannot be compared in constant time."""
+    headers = {**JSON, **signed(body(), at=NOW)}
+    for name in (SIGNATURE, TIMESTAMP):
+        response = send.post(body(), [*{**headers, name: value.encode()}.items()])
+
+        assert_refused(response, 401, "Invalid signature")
+
+
+@pytest.mark.parametrize("off", [-301, 301])
+def test_w5_too_old_and_too_new(send: Sender, off: int) -> None:
+    assert_refused(send(body(), at=NOW + off), 401, "Invalid signature")
+
+
+@pytest.mark.parametrize("off", [-300, 300])
+def test_w5_exactly_at_the_tolerance(deliver: Sender, off: int) -> None:
+    assert deliver(body(), at=NOW + off).status_code == 200
+
+
+def test_w6_a_known_event_is_processed_once(deliver: Sender, clock: Clock, log: Log) -> None:
+    """Sent as it was, and signed anew later."""
+    first = deliver(body())
+    log.wait_for("webhook processed")
+    again = deliver(body())
+    clock.now += 100
+    later = deliver(body())
+    deliver(body("evt_2"))
+
+    assert [response.status_code for response in (first, again, later)] == [200] * 3
+    assert log.wait_for("webhook processed", 2) == [
+        "webhook processed event_id=evt_1 event_type=user.updated",
+        "webhook processed event_id=evt_2 event_type=user.updated",
+    ]
+
+
+@pytest.fixture
+def small(start: Start, clock: Clock) -> Sender:
+    """Return a sender to a service that takes a hundred bytes."""
+    return Sender(start(WEBHOOK_MAX_BYTES="100"), clock)
+
+
+def test_w7_too_large_as_declared(small: Sender) -> None:
+    response = small(b" " * 101)
+
+    assert_refused(response, 413, "Payload too large")
+    assert response.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("length", [None, "1"])
+def test_w7_too_large_as_it_comes(small: Sender, length: str | None) -> None:
+    """Nothing is declared, or a lie is: counted while it is read."""
+
+    def stream() -> Iterator[bytes]:
+        yield from [b" " * 60] * 1000
+
+    headers = {**JSON, **({"Content-Length": length} if length else {})}
+
+    assert_refused(small.post(stream(), headers), 413, "Payload too large")
+
+
+def test_w7_exactly_the_limit(small: Sender) -> None:
+    assert small(body(kind="new.type").ljust(100)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "gzip"},
+        {"Content-Encoding": "br"},
+        {"Content-Encoding": "identity, gzip"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/jsonp"},
+        {"Content-Type": "text/json+json"},
+        {"Content-Type": ""},
+    ],
+    ids=str,
+)
+def test_w8_compressed_or_not_json(send: Sender, headers: dict[str, str]) -> None:
+    response = send(gzip.compress(body()), headers={**JSON, **headers})
+
+    assert_refused(response, 415, "Unsupported media type")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": "application/json; charset=utf-8"},
+        {"Content-Type": "Application/CloudEvents+JSON"},
+        {**JSON, "Content-Encoding": "identity"},
+    ],
+    ids=str,
+)
+def test_w8_json_under_its_other_names(send: Sender, headers: dict[str, str]) -> None:
+    assert send(body(kind="new.type"), headers=headers).status_code == 200
+
+
+NAME = 'evt_1", "type": "user.updated'
+INVALID = {
+    "not-utf-8": b'{"id": "\xff", "type": "user.updated"}',
+    "utf-16": '{"id": "evt_1", "type": "user.updated"}'.encode("utf-16"),
+    "nothing": b"",
+    "not-json": b"id=evt_1",
+    "not-a-number": b'{"id": "evt_1", "type": "user.updated", "data": NaN}',
+    "infinite": b'{"id": "evt_1", "type": "user.updated", "data": 1e999}',
+    "a-number-of-10000-digits": b'{"id": "evt_1", "data": ' + b"1" * 10_000 + b"}",
+    "nested": b"[" * 100_000,
+    "list": b"[]",
+    "text": b'"evt_1"',
+    "null": b"null",
+    "no-id": b'{"type": "user.updated"}',
+    "no-type": b'{"id": "evt_1"}',
+    "id-is-null": b'{"id": null, "type": "user.updated"}',
+    "id-is-a-number": b'{"id": 1, "type": "user.updated"}',
+    "id-is-empty": b'{"id": "", "type": "user.updated"}',
+    "id-is-blank": b'{"id": " ", "type": "user.updated"}',
+    "id-of-257-characters": body("x" * 257),
+    "id-with-a-line-break": b'{"id": "a\\nb", "type": "user.updated"}',
+    "id-with-half-a-surrogate-pair": b'{"id": "\\ud800", "type": "user.updated"}',
+    "id-with-a-control": b'{"id": "\\u0000", "type": "user.updated"}',
+    "type-is-a-list": b'{"id": "evt_1", "type": ["user.updated"]}',
+    "two-ids-that-differ": b'{"id": "a", "event_id": "b", "type": "user.updated"}',
+    "two-ids-one-of-which-is-none": b'{"id": "a", "event_id": null, "type": "user.updated"}',
+    "two-types-that-differ": b'{"id": "a", "type": "user.updated", "event_type": "user.deleted"}',
+    "one-name-twice": b'{"id": "a", "id": "b", "type": "user.updated"}',
+}
+
+
+@pytest.mark.parametrize("content", INVALID.values(), ids=INVALID)
+def test_w9_signed_but_no_event(send: Sender, content: bytes) -> None:
+    assert_refused(send(content), 400, "Invalid payload")
+
+
+def test_w9_the_longest_id(send: Sender) -> None:
+    assert send(body("x" * 256, "new.type")).status_code == 200
+
+
+def test_w9_an_unknown_type_is_counted_and_ignored(send: Sender, log: Log) -> None:
+    """The platform may add types any day; nothing is stored for them."""
+    answers = [send(body(event_id, "user.renamed")) for event_id in ("evt_1", "evt_1", "evt_2")]
+
+    assert [answer.json() for answer in answers] == [{"received": True}] * 3
+    assert log.saying("webhook ignored") == [
+        "webhook ignored event_id=evt_1 event_type=user.renamed count=1",
+        "webhook ignored event_id=evt_1 event_type=user.renamed count=2",
+        "webhook ignored event_id=evt_2 event_type=user.renamed count=3",
+    ]
+
+
+def test_w9_a_flood_of_unknown_types_is_counted_as_one(
+    send: Sender, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.webhooks.MAX_COUNTED_TYPES", 2)
+    for number in (1, 2, 3, 4, 1):
+        send(body(kind=f"type.{number}"))
+
+    counts = [line.rpartition("=")[2] for line in log.saying("webhook ignored")]
+    assert counts == ["1", "1", "1", "2", "2"]
+
+
+def test_w10_the_previous_secret_is_good_while_it_is_configured(start: Start, clock: Clock) -> None:
+    both = Sender(start(WEBHOOK_SECRETS=f"{OTHER_SECRET}, {SECRET}"), clock)
+    overlap = [both(body(kind="x"), secret=secret).status_code for secret in (OTHER_SECRET, SECRET)]
+
+    assert overlap == [200, 200]
+
+
+def test_w10_and_is_not_good_after_it(start: Start, clock: Clock) -> None:
+    send = Sender(start(WEBHOOK_SECRETS=OTHER_SECRET), clock)
+
+    assert send(body(kind="x"), secret=OTHER_SECRET).status_code == 200
+    assert_refused(send(body(kind="x")), 401, "Invalid signature")
+
+
+def test_the_size_comes_before_everything_else(small: Sender) -> None:
+    """Nothing is computed over a body that is too large."""
+    response = small.post(b"x" * 101, {"Content-Encoding": "gzip"})
+
+    assert_refused(response, 413, "Payload too large")
+
+
+def test_the_signature_comes_before_the_json(send: Sender) -> None:
+    """Who cannot sign learns nothing about what would be read."""
+    assert_refused(send(b"no json", secret=OTHER_SECRET), 401, "Invalid signature")
+
+
+def test_the_provider_is_never_asked(
+    start: Start, clock: Clock, provider: Provider, inbox_url: str
+) -> None:
+    provider.outage = True
+    deliver = Sender(start(INBOX_DATABASE_URL=inbox_url), clock)
+    before = provider.calls
+
+    assert deliver(body()).status_code == 200
+    assert provider.calls == before
+
+
+def test_no_other_method(client: TestClient) -> None:
+    assert client.get(PATH).status_code == 405
+
+
+def test_refusals_are_logged_without_the_delivery(send: Sender, log: Log) -> None:
+    """L1: the reason is a fixed word; neither signature nor body nor secret is shown."""
+    send(b'{"secret": "hunter2"}', secret=OTHER_SECRET)
+    send(b'{"secret": "hunter2"}')
+
+    assert log.saying("webhook refused") == [
+        "webhook refused status=401 reason=signature",
+        "webhook refused status=400 reason=id",
+    ]
+
+
+def test_the_document_describes_the_route(client: TestClient) -> None:
+    operation = client.get("/openapi.json").json()["paths"][PATH]["post"]
+
+    assert "security" not in operation
+    assert operation["responses"].keys() == {"200", "400", "401", "413", "415", "503"}
+    assert {SIGNATURE, TIMESTAMP} <= {each["name"] for each in operation["parameters"]}
+    assert "application/json" in operation["requestBody"]["content"]
+
+
+def test_nothing_that_is_sent_breaks_the_service(client: TestClient) -> None:
+    """No bytes, no headers and no time give a 500."""
+    names = st.sampled_from([SIGNATURE, TIMESTAMP, "Content-Type", "Content-Encoding", "X-API-Key"])
+    values = st.binary(max_size=80).filter(lambda value: not set(value) & set(b"\r\n\0"))
+    json_values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=6,
+    )
+    keys = st.sampled_from(["id", "type", "event_id", "event_type", "timestamp", "data", "x"])
+    documents = st.dictionaries(keys, json_values, max_size=6).map(json.dumps).map(str.encode)
+
+    @given(
+        content=st.binary(max_size=200) | documents,
+        headers=st.lists(st.tuples(names, values), max_size=5),
+        off=st.none() | st.integers(-400, 400),
+    )
+    def deliver(content: bytes, headers: list[tuple[str, bytes]], off: int | None) -> None:
+        good = {} if off is None else signed(content, at=NOW + off)
+        pairs = [(name.encode(), value.encode()) for name, value in good.items()]
+        pairs += [(name.encode(), value) for name, value in headers]
+        response = client.post(PATH, content=content, headers=pairs)
+
+        assert response.status_code in (200, 400, 401, 413, 415)
+
+    deliver()
