@@ -1,0 +1,46 @@
+"""Databases to keep an inbox in: a file, and a PostgreSQL of the tests' own where there is one."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dev.environment import HOST
+from dev.processes import free_ports
+
+USER = "nobody" if os.geteuid() == 0 else None
+"""PostgreSQL does not run for root."""
+
+
+def program(name: str) -> str | None:
+    """Return the path of a program of PostgreSQL, the newest one, or `None`."""
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(installed[-1]) if installed else None)
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """Run a PostgreSQL as long as the block lasts. Skips the test, aloud, where there is none."""
+    initdb, postgres = program("initdb"), program("postgres")
+    if initdb is None or postgres is None:
+        pytest.skip("PostgreSQL is not installed")
+    (port,) = free_ports(1)
+    with tempfile.TemporaryDirectory() as folder:
+        if USER:
+            shutil.chown(folder, USER)
+        data = f"{folder}/data"
+        init = [initdb, "-D", data, "-A", "trust", "-U", "inbox", "-N", "-E", "UTF8"]
+        subprocess.run(init, check=True, user=USER, cwd=folder, stdout=subprocess.DEVNULL)
+        serve = [postgres, "-D", data, "-k", folder, "-p", str(port), "-F"]
+        with subprocess.Popen(
+            serve, user=USER, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        ) as server:
+            try:
+                yield f"postgresql://inbox@{HOST}:{port}/postgres"
+            finally:
+                server.terminate()
