@@ -5,26 +5,42 @@ weaker: whoever sees one delivery can make others.
 """
 
 import hmac
+import re
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from starlette.datastructures import Headers
 
 from app.settings import Settings
 from app.signature import check_signed
 from app.webhook_errors import InvalidSignature
-from app.webhook_secrets import ApiKeys, Secrets, reveal
+from app.webhook_secrets import Secrets, reveal, split
 
 PATH = "/webhooks/olympus"
 SIGNATURE = "X-Signature"
 TIMESTAMP = "X-Timestamp"
 API_KEY = "X-API-Key"
+MIN_API_KEY_BYTES = 16
 HEADERS = {
     SIGNATURE: "64 hexadecimal digits: HMAC-SHA256 over the timestamp, a dot and the body",
     TIMESTAMP: "When it was sent, in whole seconds since 1970",
     API_KEY: "In place of both, where such keys are configured",
 }
 """What the OpenAPI document says about the headers of a delivery."""
+
+
+def _long_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(len(key) < MIN_API_KEY_BYTES or not re.fullmatch("[!-~]+", key) for key in reveal(keys)):
+        raise ValueError(
+            f"holds a key of less than {MIN_API_KEY_BYTES} bytes, or with a character that no "
+            "header has: set longer ones of plain ASCII, separated by commas"
+        )
+    return keys
+
+
+ApiKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(split), AfterValidator(_long_keys)]
+"""Keys that senders show, all of them good."""
 
 
 class WebhookSettings(Settings):

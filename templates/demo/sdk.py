@@ -3,7 +3,7 @@
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -52,11 +52,15 @@ class Row:
         )
 
 
+Calls = Callable[[str], Iterable[Row]]
+"""Makes calls at the address of a service and returns what comes of them."""
+
+
 class Caller:
     """Calls the service and notes what comes of it."""
 
     def __init__(self, service_url: str, provider: Endpoints) -> None:
-        self._service_url = service_url
+        self.service_url = service_url
         self.provider = provider
         self.writer = fetch_token(provider.public, WRITER)
         self._unused = fetch_token(provider.public, WRITER)
@@ -74,7 +78,7 @@ class Caller:
         headers = [("Authorization", value) for value in authorization]
         if body:
             headers.append(("Content-Type", "application/json"))
-        reply = send(method, self._service_url + path, headers, body)
+        reply = send(method, self.service_url + path, headers, body)
         return Row(f"{method} {path.partition('?')[0]}  {call}", expected, outcome(reply))
 
     def without_a_good_token(self) -> Iterator[Row]:
@@ -117,7 +121,7 @@ class Caller:
         yield row("scope is missing", INSUFFICIENT_SCOPE, reader, method="POST", body=lever)
         created = send(
             "POST",
-            f"{self._service_url}/widgets",
+            f"{self.service_url}/widgets",
             [("Authorization", good), ("Content-Type", "application/json")],
             lever,
         )
@@ -210,10 +214,10 @@ def beside_provider() -> Iterator[tuple[Caller, Callable[[], None]]]:
         yield Caller(service_url, endpoints), partial(end, provider)
 
 
-def demo() -> int:
+def demo(more_calls: Sequence[Calls]) -> int:
     """Make the calls and print the table. Return the exit code.
 
-    Raises `NotStarted`, `CallFailed`.
+    `more_calls` are made while the provider is there, after the others. Raises `NotStarted`, `CallFailed`.
     """
     with beside_provider() as (caller, end_provider):
         steps: list[Callable[[], Iterable[Row]]] = [
@@ -224,6 +228,7 @@ def demo() -> int:
             caller.for_users,
         ]
         rows = [row for step in steps for row in step()]
+        rows += [row for calls in more_calls for row in calls(caller.service_url)]
         end_provider()
         rows.extend(caller.without_provider())
     return show(rows)

@@ -7,7 +7,7 @@ finds that out takes over what it left undone.
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -65,6 +65,9 @@ class Replica:
 
     def close(self) -> None:
         """Free the number."""
+        # The server notices a closed connection a moment later, and the next one may be there.
+        with suppress(psycopg.Error):
+            self._connection.execute("SELECT pg_advisory_unlock_all()")
         self._connection.close()
 
     def hold(self) -> None:

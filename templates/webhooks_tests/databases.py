@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from dev.environment import HOST
@@ -40,7 +42,23 @@ def postgresql() -> Iterator[str]:
         with subprocess.Popen(
             serve, user=USER, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         ) as server:
+            url = f"postgresql://inbox@{HOST}:{port}/postgres"
             try:
-                yield f"postgresql://inbox@{HOST}:{port}/postgres"
+                wait_until_up(url)
+                yield url
             finally:
                 server.terminate()
+
+
+def wait_until_up(url: str, seconds: float = 30) -> None:
+    """Wait until a server takes connections. Raises `psycopg.OperationalError` when it does not."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
