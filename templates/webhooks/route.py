@@ -15,11 +15,13 @@ class Received(BaseModel):
     received: bool = True
 
 
-_OBJECT = {"schema": {"type": "object"}}
 _TEXT = {"type": "string"}
+_OBJECT = {"type": "object"}
+_JSON = {"schema": _OBJECT}
+_BODY = {"application/json": _JSON}
 # The body is verified as it came, byte for byte, so the framework must not read it.
 DESCRIPTION = {
-    "requestBody": {"required": True, "content": {"application/json": _OBJECT}},
+    "requestBody": {"required": True, "content": _BODY},
     "parameters": [
         {"name": name, "in": "header", "description": text, "schema": _TEXT}
         for name, text in HEADERS.items()

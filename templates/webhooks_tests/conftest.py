@@ -18,11 +18,13 @@ from tests.callers import Clock
 from tests.conftest import Start
 
 JSON = {"Content-Type": "application/json"}
+ABOUT_ANNA = {"user_id": "anna"}
 
 
 def body(event_id: str = "evt_1", kind: str = "user.updated", **data: object) -> bytes:
     """Return an event about anna, unless `data` says otherwise."""
-    return json.dumps({"id": event_id, "type": kind, "data": data or {"user_id": "anna"}}).encode()
+    document = {"id": event_id, "type": kind, "data": data or ABOUT_ANNA}
+    return json.dumps(document).encode()
 
 
 @dataclass

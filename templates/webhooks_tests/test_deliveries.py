@@ -32,14 +32,15 @@ def test_an_event_is_taken_and_processed(deliver: Sender, log: Log) -> None:
     assert "repeated" not in vars(record)
 
 
+ANNA = {"id": "anna"}
 ENVELOPES = {
-    "id-type-data": {"id": "evt_1", "type": "user.updated", "data": {"user_id": "anna"}},
+    "id-type-data": {"id": "evt_1", "type": "user.updated", "data": ANNA},
     "event_id-event_type-payload": {
         "event_id": "evt_1",
         "event_type": "user.updated",
-        "payload": {"user": {"id": "anna"}},
+        "payload": {"user": ANNA},
     },
-    "both": {"id": "evt_1", "event_id": "evt_1", "type": "user.updated", "data": {"sub": "anna"}},
+    "both": {"id": "evt_1", "event_id": "evt_1", "type": "user.updated", "data": ANNA},
 }
 
 

@@ -21,7 +21,7 @@ SUBJECTS = {
 NO_SUBJECTS = {
     "nothing": ("user.deleted", {}),
     "id-of-a-session": ("session.revoked", {"id": "session_1"}),
-    "no-text": ("user.deleted", {"user_id": 7, "sub": None, "user": {"id": ["anna"]}}),
+    "no-text": ("user.deleted", {"user": {"id": ["anna"]}, "user_id": 7, "sub": None}),
     "blank": ("user.deleted", {"user_id": " ", "id": ""}),
     "too-long": ("user.deleted", {"user_id": "x" * 257}),
     "two-lines": ("user.deleted", {"user_id": "an\nna"}),

@@ -8,13 +8,14 @@ SECRET = "whsec_test_0123456789abcdef0123456789abcdef"
 TIMESTAMP = "1700000000"
 BODY = b'{"id":"evt_1","type":"token.revoked"}'
 SIGNATURE = "2e15c12da6cd975b15167b3ebaa16a775c88e757f8b3eb425c81ccd2c230fada"
+OTHER_BODY = b'{"event_id":"evt_1","event_type":"user.created","payload":{}' + b"}"
 
 VECTORS = {
     "one-envelope": (SECRET, TIMESTAMP, BODY, SIGNATURE),
     "the-other": (
         "whsec_a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
         "1712582400",
-        b'{"event_id":"evt_1","event_type":"user.created","payload":{}}',
+        OTHER_BODY,
         "c893e7c0b843f0d67effeda15144df3ed352ad088651eb38b397e6b300db5a92",
     ),
 }
@@ -36,7 +37,7 @@ OTHERS = {
     "spelling-of-the-timestamp": (BODY, SIGNATURE, SECRET, "01700000000"),
     "one-digit": (BODY, SIGNATURE[:-1] + "b", SECRET, TIMESTAMP),
     "of-the-body-alone": (
-        b'{"event_id":"evt_1","event_type":"user.created","payload":{}}',
+        OTHER_BODY,
         "cbc1a42e710857de5576d0f57a7530ee12c1f51f5f7a5b60f2578e819f489b74",
         "whsec_a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
         "1712582400",
