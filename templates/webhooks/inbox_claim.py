@@ -8,12 +8,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import psycopg
 
 SQLITE = "sqlite:///"
-MAX_REPLICAS = 1000
 _NAME = "replica-"
 _LOCKS = 0x696E626F
 """The first half of the advisory locks' numbers: "inbo" in ASCII, so that no other lock has it."""
@@ -55,12 +55,8 @@ class Replica:
     def __init__(self, url: str) -> None:
         self._url = url
         self._connect()
-        number = next(filter(self._lock, range(MAX_REPLICAS)), None)
-        if number is None:
-            self.close()
-            raise InboxNotOpened(f"The inbox has {MAX_REPLICAS} replicas already: end some.")
-        self._number = number
-        self.executor = f"{_NAME}{number}"
+        self._number = next(filter(self._lock, count()))
+        self.executor = f"{_NAME}{self._number}"
         """What the process is called."""
 
     def close(self) -> None:

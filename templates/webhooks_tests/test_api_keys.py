@@ -27,8 +27,10 @@ def test_a_key_is_taken(keyed: Sender, key: str) -> None:
     assert keyed.post(body(), {**JSON, API_KEY: key}).status_code == 200
 
 
-def test_no_key_is_taken_unless_one_is_configured(send: Sender) -> None:
+def test_no_key_is_taken_unless_one_is_configured(send: Sender, log: Log) -> None:
+    """And nobody who reads the log is told of keys."""
     assert_refused(send.post(body(), {**JSON, API_KEY: KEY}), 401, "Invalid signature")
+    assert log.saying("webhook refused") == ["webhook refused status=401 reason=headers"]
 
 
 @pytest.mark.parametrize("key", ["", "x", KEY + "x", KEY.upper(), "é", f"{KEY},{OTHER_KEY}"])

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from app.deliveries import PATH, SIGNATURE, TIMESTAMP
+from app.webhook_errors import InvalidPayload, PayloadTooLarge
+from app.webhooks import read_body
 from dev.provider import Provider
 from dev.signing import SECRET, signed
 from tests.callers import NOW, Clock
@@ -285,6 +289,27 @@ def test_the_provider_is_never_asked(
 
     assert deliver(body()).status_code == 200
     assert provider.calls == before
+
+
+@pytest.mark.anyio
+async def test_w7_a_declared_length_is_believed() -> None:
+    """Nothing is read of what is too large by its own account."""
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    scope = {"type": "http", "headers": [(b"content-length", b"11")]}
+    with pytest.raises(PayloadTooLarge):
+        await read_body(Request(scope, receive), max_bytes=10)
+
+
+@pytest.mark.anyio
+async def test_a_sender_that_goes_away_is_no_500() -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(InvalidPayload):
+        await read_body(Request({"type": "http", "headers": []}, receive), max_bytes=10)
 
 
 def test_no_other_method(client: TestClient) -> None:

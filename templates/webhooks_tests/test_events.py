@@ -69,7 +69,7 @@ def test_an_event_says_when_it_happened(text: str, moment: float) -> None:
     assert time_of(event(timestamp=text), sent_at=MOMENT + 9, now=MOMENT + 10) == moment
 
 
-NO_MOMENTS: list[object] = [None, "", "yesterday", "2024-04-08T12:00:00", 1_712_577_600, []]
+NO_MOMENTS: list[object] = [None, "", "yesterday", "2024-04-07T12:00:00", 1_712_577_600, []]
 
 
 @pytest.mark.parametrize("text", NO_MOMENTS)

@@ -216,10 +216,10 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.inbox.PUT_TIMEOUT", 0.2)
 
 
-def lock(url: str) -> sqlite3.Connection:
+def lock(url: str, kind: str = "EXCLUSIVE") -> sqlite3.Connection:
     """Lock the database, as a backup or another tool may do."""
     database = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
-    database.execute("BEGIN EXCLUSIVE")
+    database.execute(f"BEGIN {kind}")
     return database
 
 
@@ -243,6 +243,16 @@ def test_w11_a_locked_inbox_is_no_silence(deliver: Sender, inbox_url: str, log: 
     log.wait_for("webhook processed")
     deliver(body("evt_2"))
     assert len(log.wait_for("webhook processed", 2)) == 2
+
+
+@pytest.mark.usefixtures("hurried")
+def test_w11_an_inbox_that_can_only_be_read_is_not_ready(deliver: Sender, inbox_url: str) -> None:
+    """It answers questions, and yet takes no event."""
+    with closing(lock(inbox_url, "IMMEDIATE")):
+        deliver(body())
+        ready = deliver.client.get("/health/ready")
+
+    assert ready.json() == {"status": "unavailable", "missing": ["inbox"]}
 
 
 @pytest.mark.usefixtures("hurried")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from app.inbox_claim import InboxNotOpened, Replica
+from app.inbox_claim import Replica
 from tests.webhooks.conftest import Log
 from tests.webhooks.databases import postgresql
 from tests.webhooks.test_inbox import Calls, opened, put, until
@@ -29,12 +29,6 @@ def test_each_replica_has_a_number_of_its_own(database: str) -> None:
 
     assert names == ["replica-0", "replica-1"]
     assert third.executor == "replica-0"
-
-
-def test_there_is_an_end_of_numbers(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.inbox_claim.MAX_REPLICAS", 0)
-    with pytest.raises(InboxNotOpened, match="replicas already"):
-        Replica(database)
 
 
 def test_only_the_number_of_the_dead_is_free(database: str) -> None:
