@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from benchmarks import report
+from benchmarks.deliveries import measure_deliveries
 from benchmarks.hanging import Felt, measure_hanging
 from benchmarks.layers import profile
 from benchmarks.load import Unmeasured
@@ -16,7 +17,15 @@ from benchmarks.machine import describe, lacks
 from benchmarks.ratios import Spread, shortfalls, too_long
 from benchmarks.rendering import measure_render
 from benchmarks.rounds import measure
-from benchmarks.rows import BARE, HANGING_ROWS, RENDER_ROWS, ROWS, HangingRow, Row
+from benchmarks.rows import (
+    BARE,
+    DELIVERY_ROWS,
+    HANGING_ROWS,
+    RENDER_ROWS,
+    ROWS,
+    HangingRow,
+    Row,
+)
 from benchmarks.servers import Bench, open_bench
 
 ROUNDS = 5
@@ -61,21 +70,25 @@ def run(only: str, rounds: int, check: bool, bench: Bench) -> int | str:
     rows = with_compared(row for row in ROWS if only in row.name)
     hanging_rows = [row for row in HANGING_ROWS if only in row.name]
     render_rows = [row for row in RENDER_ROWS if only in row.name]
-    if not (rows or hanging_rows or render_rows):
+    delivery_rows = [row for row in DELIVERY_ROWS if only in row.name]
+    if not (rows or hanging_rows or delivery_rows or render_rows):
         return f"There is no row called {only}."
 
     show([f"{datetime.now(UTC):%Y-%m-%d}", *describe()])
     results = measure(rows, bench, rounds, progress)
     felt = feel(hanging_rows, bench)
+    taken = [(row, measure_deliveries(row, bench)) for row in delivery_rows]
     renders = [(row, Spread.of(measure_render(row, bench.folder))) for row in render_rows]
 
     show(report.rate_table(rows, results))
     show(report.comparison_table(rows, results))
     show(report.hanging_table(felt))
+    show(report.delivery_table(taken))
     show(report.render_table(renders))
     show(report.noise(results, rounds))
     missed = [sentence for row in rows for sentence in shortfalls(row, results)]
     missed += [row.name for row, times in felt if too_long(times.p99, row.ceiling)]
+    missed += [row.name for row, each in taken if too_long(each.steady.p99, row.ceiling)]
     missed += [row.name for row, time in renders if too_long(time.median, row.ceiling)]
     show(["Not good enough:", *missed] if missed else [])
     return 1 if results.failures or (check and missed) else 0

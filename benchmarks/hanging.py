@@ -79,20 +79,21 @@ async def _wait_for_ever(address: Address) -> None:
     """Take the place of a request that waits, and take it again when it is given up."""
     while True:
         with suppress(OSError):
-            await _send(address, WAITER)
+            await send(address, WAITER)
 
 
 async def _ask(address: Address) -> float | None:
     start = time.monotonic()
     try:
         async with asyncio.timeout(PATIENCE):
-            answer = await _send(address, UNRELATED)
+            answer = await send(address, UNRELATED)
     except (TimeoutError, OSError):
         return None
     return time.monotonic() - start if b" 200 " in answer[:20] else None
 
 
-async def _send(address: Address, request: bytes) -> bytes:
+async def send(address: Address, request: bytes) -> bytes:
+    """Send a request that closes its connection, and return the answer."""
     reader, writer = await asyncio.open_connection(*address)
     try:
         writer.write(request)

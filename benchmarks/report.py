@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from benchmarks.deliveries import PER_SECOND, Taken
 from benchmarks.hanging import PATIENCE, Felt
 from benchmarks.ratios import Spread, processor_ratio, rate_ratio, verdict, verdict_on_time
 from benchmarks.rounds import Results
-from benchmarks.rows import BARE, HangingRow, RenderRow, Row
+from benchmarks.rows import BARE, DeliveryRow, HangingRow, RenderRow, Row
 
 
 def rate_table(rows: Sequence[Row], results: Results) -> list[str]:
@@ -74,6 +75,28 @@ def hanging_table(felt: Iterable[tuple[HangingRow, Felt]]) -> list[str]:
 def _milliseconds(value: float) -> str:
     limit = PATIENCE * 1000
     return f"{value:,.1f}" if value < limit else f"over {limit:,.0f}"
+
+
+def delivery_table(taken: Iterable[tuple[DeliveryRow, Taken]]) -> list[str]:
+    """Return what senders of events saw."""
+    pace = f"at {PER_SECOND}/s: "
+    heads = ["deliveries", f"{pace}p50 ms", "p99 ms", "worst ms", "not taken", "p99 below", ""]
+    return table(
+        [*heads, "all out: per s", "p50 ms", "p99 ms"],
+        (
+            [
+                row.name,
+                *(_milliseconds(ms) for ms in (each.steady.p50, each.steady.p99)),
+                _milliseconds(each.steady.worst),
+                f"{each.steady.unanswered} of {each.steady.requests}",
+                "" if row.ceiling is None else f"{row.ceiling:g}",
+                verdict_on_time(each.steady.p99, row.ceiling),
+                f"{each.all_out.per_second:,.0f}",
+                *(_milliseconds(ms) for ms in (each.all_out.p50, each.all_out.p99)),
+            ]
+            for row, each in taken
+        ),
+    )
 
 
 def render_table(times: Iterable[tuple[RenderRow, Spread]]) -> list[str]:

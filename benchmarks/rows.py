@@ -52,6 +52,18 @@ class HangingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A server that takes events, and what their sender sees."""
+
+    name: str
+    server: Server
+    database: str
+    """Where it stores them: `sqlite` or `postgresql`."""
+    ceiling: float | None = None
+    """Milliseconds that 99 of 100 answers may take at most at a steady pace."""
+
+
+@dataclass(frozen=True, slots=True)
 class RenderRow:
     """A way to render the template with its default answers."""
 
@@ -80,6 +92,16 @@ def introspection(delay: int | str) -> Server:
         "AUDIENCE": "https://widgets.example",
     }
     return Server("app.main:app", {"validation_mode": "introspection", **PLAIN}, variables)
+
+
+def webhooks() -> Server:
+    """Return a service that takes events."""
+    variables = {
+        "HYDRA_INTROSPECT_URL": "{provider}/0/introspect",
+        "AUDIENCE": "https://widgets.example",
+    }
+    answers = {"validation_mode": "introspection", "include_webhooks": True}
+    return Server("app.main:app", answers, variables)
 
 
 def sdk(delay: int | str) -> Server:
@@ -212,6 +234,11 @@ HANGING_ROWS = (
     HangingRow("the guide's way, provider hangs", guide(NEVER)),
     HangingRow("introspection, provider hangs", introspection(NEVER), ceiling=20),
     HangingRow("sdk, provider hangs", sdk(NEVER), ceiling=20),
+)
+
+DELIVERY_ROWS = (
+    DeliveryRow("webhooks, SQLite", webhooks(), "sqlite", ceiling=20),
+    DeliveryRow("webhooks, PostgreSQL", webhooks(), "postgresql"),
 )
 
 RENDER_ROWS = (

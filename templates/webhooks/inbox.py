@@ -27,7 +27,7 @@ from dbos import (
 from pydantic import Field, SecretStr, field_validator
 
 from app.events import Event
-from app.inbox_claim import InboxNotOpened, OnlyOne, Replica, claim
+from app.inbox_claim import SQLITE, InboxNotOpened, OnlyOne, Replica, claim
 from app.inbox_events import BEGUN, TYPE, StoredEvent, stored
 from app.inbox_log import library_log
 from app.inbox_thread import LoopThread
@@ -44,6 +44,9 @@ PUT_TIMEOUT = 3.0
 """Seconds that a sender waits for its event to be stored."""
 MAX_WAITING = 64
 """How many events may wait to be stored, each with a thread, while the database does not answer."""
+SQLITE_CONNECTIONS = 4
+"""SQLite has one writer at a time, and threads that wait for each other's turn here do so in order;
+those that wait for the file look for it again and again, in none."""
 ADOPTION = 30.0
 """Seconds between two looks for events whose process is gone."""
 GRACE = 2.0
@@ -166,6 +169,7 @@ class Inbox:
             "serializer": DBOSPortableJSONSerializer(),
             # Nothing of an event in the text of an error.
             "db_engine_kwargs": {"hide_parameters": True},
+            "sys_db_pool_size": SQLITE_CONNECTIONS if url.startswith(SQLITE) else None,
             "max_executor_threads": 2 * MAX_WAITING,
             "use_listen_notify": False,
             "notification_listener_polling_interval_sec": 0.1,

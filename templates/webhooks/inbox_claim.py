@@ -6,6 +6,7 @@ finds that out takes over what it left undone.
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import count
@@ -30,7 +31,9 @@ def claim(url: str) -> Iterator["OnlyOne | Replica"]:
     The kernel, or the database, frees it when the process dies. Raises `InboxNotOpened`.
     """
     if url.startswith(SQLITE):
-        with _locked(sqlite_path(url)):
+        path = sqlite_path(url)
+        with _locked(path):
+            _write_ahead(path)
             yield OnlyOne()
     else:
         with closing(Replica(url)) as replica:
@@ -118,3 +121,10 @@ def _locked(path: Path) -> Iterator[None]:
                 "own in INBOX_DATABASE_URL, or set a PostgreSQL there, which replicas can share."
             ) from None
         yield
+
+
+def _write_ahead(path: Path) -> None:
+    """Have a commit wait for one write to the disk in place of two. The file remembers it."""
+    with closing(sqlite3.connect(path)) as database, suppress(sqlite3.Error):
+        # What is wrong with the file is said when it is opened for good.
+        database.execute("PRAGMA journal_mode=WAL")

@@ -17,6 +17,8 @@ from dev.processes import free_ports
 
 USER = "nobody" if os.geteuid() == 0 else None
 """PostgreSQL does not run for root."""
+PLACE = "/tmp" if USER else None  # noqa: S108 - a folder of its own is made there
+"""Where that user can get to, whatever root's own folder for such things is."""
 
 
 def program(name: str) -> str | None:
@@ -32,7 +34,7 @@ def postgresql() -> Iterator[str]:
     if initdb is None or postgres is None:
         pytest.skip("PostgreSQL is not installed")
     (port,) = free_ports(1)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=PLACE) as folder:
         if USER:
             shutil.chown(folder, USER)
         data = f"{folder}/data"

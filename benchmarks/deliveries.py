@@ -1,0 +1,93 @@
+"""How fast events are taken, each of which is stored: at a steady pace, and as many as will go."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from benchmarks.hanging import PATIENCE, Address, Felt, send
+from benchmarks.load import Load, put_load
+from benchmarks.messages import post
+from benchmarks.postgresql import postgresql
+from benchmarks.rows import DeliveryRow
+from benchmarks.servers import Bench
+
+SECRET = "whsec_of_the_benchmarks_0123456789abcdef"  # noqa: S105
+PER_SECOND = 50
+SECONDS = 8
+"""How long deliveries come at that pace."""
+ALL_OUT = 3
+"""Seconds of as many as will go."""
+SIGNED = 10_000
+"""Events that are signed for that: more than are taken in the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a sender sees of the deliveries of one row."""
+
+    steady: Felt
+    all_out: Load
+
+
+def measure_deliveries(row: DeliveryRow, bench: Bench) -> Taken:
+    """Send events to the server of a row. Raises `Unmeasured` when one is not taken."""
+    with inbox(row.database) as url:
+        variables = {**row.server.variables, "WEBHOOK_SECRETS": SECRET, "INBOX_DATABASE_URL": url}
+        with bench.serving(replace(row.server, variables=variables)) as server:
+            asyncio.run(_steadily(server.address, "warm", 1))
+            steady = Felt.of(asyncio.run(_steadily(server.address, "steady", SECONDS)))
+            requests = tuple(delivery(f"all-out-{number}") for number in range(SIGNED))
+            return Taken(steady, put_load(server.url, requests, bench.folder, ALL_OUT))
+
+
+@contextmanager
+def inbox(database: str) -> Iterator[str]:
+    """Have a new database of a kind, and return its address. Raises `Unmeasured`."""
+    if database == "sqlite":
+        # In the folder of the process, which is new each time
+        yield "sqlite:///inbox.sqlite"
+    else:
+        with postgresql() as url:
+            yield url
+
+
+def delivery(event_id: str, *, close: bool = False) -> bytes:
+    """Return a signed delivery of an event."""
+    event = {"id": event_id, "type": "user.updated", "data": {"user_id": "anna"}}
+    body = json.dumps(event).encode()
+    sent = str(int(time.time()))
+    signature = hmac.new(SECRET.encode(), f"{sent}.".encode() + body, hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": "application/json",
+        "X-Timestamp": sent,
+        "X-Signature": signature,
+        **({"Connection": "close"} if close else {}),
+    }
+    return post("/webhooks/olympus", body, headers)
+
+
+async def _steadily(address: Address, name: str, seconds: int) -> list[float | None]:
+    """Deliver at a steady pace. Each starts on time, whatever became of those before."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    sent = []
+    for number in range(seconds * PER_SECOND):
+        await asyncio.sleep(start + number / PER_SECOND - loop.time())
+        request = delivery(f"{name}-{number}", close=True)
+        sent.append(asyncio.create_task(_deliver(address, request)))
+    return await asyncio.gather(*sent)
+
+
+async def _deliver(address: Address, request: bytes) -> float | None:
+    start = time.monotonic()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            answer = await send(address, request)
+    except (TimeoutError, OSError):
+        return None
+    return time.monotonic() - start if b" 200 " in answer[:20] else None
