@@ -89,6 +89,7 @@ class Inbox:
         self._waiting = 0
         self._late = 0
         self._probe: Future[None] | None = None
+        self._adopting: Future[None] | None = None
 
     def knows(self, kind: str) -> bool:
         """Tell whether anything happens with events of a type."""
@@ -124,8 +125,10 @@ class Inbox:
         # One question at a time: while the database does not answer, each holds a thread.
         if self._probe is None or self._probe.done():
             self._probe = self._thread.submit(self._ask())
+        answer = asyncio.wrap_future(self._probe)
+        answer.add_done_callback(_seen)
         try:
-            await asyncio.shield(asyncio.wrap_future(self._probe))
+            await asyncio.shield(answer)
         except Exception as error:  # noqa: BLE001 - whatever the database says, it is not well
             raise InboxUnavailable(type(error).__name__) from None
 
@@ -140,10 +143,12 @@ class Inbox:
         """Launch the library, which brings the database up to date."""
         await self._thread.run(self._launch(url, claimed.executor))
         if isinstance(claimed, Replica):
-            self._thread.submit(self._adopt(claimed))
+            self._adopting = self._thread.submit(self._adopt(claimed))
 
     async def close(self) -> None:
         """End the library. What is not done by then is done after the next start."""
+        if self._adopting is not None:
+            self._adopting.cancel()
         await self._thread.settle(GRACE)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # What the library took up between the two
@@ -209,11 +214,15 @@ class Inbox:
 
     def _stored(self, storing: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
-        # So that nobody complains about an error that came after the answer
-        _ = storing.cancelled() or storing.exception()
+        _seen(storing)
 
     def _no_longer_late(self, _: "asyncio.Future[Any]") -> None:
         self._late -= 1
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """Look at an outcome, so that nobody complains about an error that came too late."""
+    _ = future.cancelled() or future.exception()
 
 
 async def _begun(executor: str | None = None) -> list[WorkflowStatus]:

@@ -61,7 +61,7 @@ class Receiver:
         try:
             await self._receive(request)
         except AuthError as refusal:
-            level = logging.ERROR if isinstance(refusal, InboxUnavailable) else logging.WARNING
+            level = logging.WARNING if isinstance(refusal, InboxUnavailable) else logging.INFO
             logger.log(level, "webhook refused status=%d reason=%s", refusal.status, refusal.reason)
             raise
 
