@@ -114,7 +114,7 @@ class CachedVerifier:
         counters: Counters,
     ) -> None:
         self._inner = inner
-        self._store = store
+        self.store = store
         self._ttl = settings.ttl
         self._clock = clock
         self._counters = counters
@@ -138,7 +138,7 @@ class CachedVerifier:
         if key in self._refused and (max_age is None or self._refused[key] > now - max_age):
             self._counters.negative_hits += 1
             raise InvalidToken("inactive")
-        answer, epoch = await self._store.find(key)
+        answer, epoch = await self.store.find(key)
         since = now - (self._ttl if max_age is None else min(max_age, self._ttl))
         if answer is not None and self._holds(answer, since, now):
             self._counters.hits += 1
@@ -175,18 +175,18 @@ class CachedVerifier:
         after, and nobody who comes later waits for it.
         """
         self._flights.clear()
-        await self._store.forget(key)
+        await self.store.forget(key)
 
     async def forget_subject(self, subject: str) -> None:
         """Forget what is known about all tokens of `subject`. Raises `StoreUnavailable`."""
         self._flights.clear()
-        await self._store.forget_subject(subject)
+        await self.store.forget_subject(subject)
 
     async def forget_all(self) -> None:
         """Forget everything, a clear no too. Raises `StoreUnavailable`."""
         self._flights.clear()
         self._refused.clear()
-        await self._store.forget_all()
+        await self.store.forget_all()
 
     def close(self) -> None:
         """Give up the questions that are under way."""
@@ -230,12 +230,12 @@ class CachedVerifier:
         if isinstance(outcome, Claims):
             self._refused.pop(key, None)
             if Answer(outcome, asked_at).until(self._ttl) > self._clock():
-                await self._store.keep(key, Answer(outcome, asked_at), epoch)
+                await self.store.keep(key, Answer(outcome, asked_at), epoch)
         elif not isinstance(outcome, ProviderUnavailable):  # which says nothing about the token
             if is_clear_no(outcome):
                 self._refused[key] = asked_at
             if is_known:
-                await self._store.drop(key)
+                await self.store.drop(key)
 
 
 def is_clear_no(refusal: AuthError) -> bool:

@@ -59,9 +59,11 @@ class RedisStore:
         clock: Callable[[], float],
         counters: Counters,
     ) -> None:
-        self._client = client
-        self._prefix = f"answers:{hashlib.sha256(repr(authority).encode()).hexdigest()[:16]}:"
-        self._epoch_name = self._prefix + "epoch"
+        self.client = client
+        self.prefix = f"answers:{hashlib.sha256(repr(authority).encode()).hexdigest()[:16]}:"
+        self.epoch_name = self.prefix + "epoch"
+        self.epoch: bytes | None = None
+        """As of the last look. `None` while Redis does not answer."""
         self._lifetime = lifetime
         self._time_limit = time_limit
         self._clock = clock
@@ -73,15 +75,17 @@ class RedisStore:
 
     async def find(self, key: str) -> Found:
         async def ask() -> Found:
-            names = (self._prefix + key, self._epoch_name)
-            raw, epoch = await cast(Awaitable[list[object]], self._client.mget(names))
+            names = (self.prefix + key, self.epoch_name)
+            raw, epoch = await cast(Awaitable[list[object]], self.client.mget(names))
             answer = decode(raw, key, self._clock()) if isinstance(raw, bytes) else None
             return Found(answer, epoch if isinstance(epoch, bytes) else b"")
 
         try:
-            return await self._in_time(ask)
+            found = await self.in_time(ask)
         except StoreUnavailable:
-            return Found(None, None)
+            found = Found(None, None)
+        self.epoch = found.epoch
+        return found
 
     async def keep(self, key: str, answer: Answer, epoch: bytes | None) -> None:
         value = encode(answer, key)
@@ -90,59 +94,59 @@ class RedisStore:
             return
 
         async def tell() -> None:
-            await self._keep((self._prefix + key, self._epoch_name), (epoch, value, left))
+            await self._keep((self.prefix + key, self.epoch_name), (epoch, value, left))
 
         with suppress(StoreUnavailable):
-            await self._in_time(tell)
+            await self.in_time(tell)
 
     async def drop(self, key: str) -> None:
         async def tell() -> None:
-            await self._client.delete(self._prefix + key)
+            await self.client.delete(self.prefix + key)
 
         with suppress(StoreUnavailable):
-            await self._in_time(tell)
+            await self.in_time(tell)
 
     async def forget(self, key: str) -> None:
         async def tell() -> None:
             await self._begin_epoch()
-            await self._client.delete(self._prefix + key)
+            await self.client.delete(self.prefix + key)
 
-        await self._in_time(tell)
+        await self.in_time(tell)
 
     async def forget_subject(self, subject: str) -> None:
         def is_theirs(name: str, raw: bytes) -> bool:
-            answer = decode(raw, name.removeprefix(self._prefix), self._clock())
+            answer = decode(raw, name.removeprefix(self.prefix), self._clock())
             return answer is not None and answer.is_about(subject)
 
-        await self._in_time(lambda: self._sweep(is_theirs), SWEEP_WAIT)
+        await self.in_time(lambda: self._sweep(is_theirs), SWEEP_WAIT)
 
     async def forget_all(self) -> None:
-        await self._in_time(lambda: self._sweep(lambda _, __: True), SWEEP_WAIT)
+        await self.in_time(lambda: self._sweep(lambda _, __: True), SWEEP_WAIT)
 
     def size(self) -> int | None:
         return None
 
     async def _begin_epoch(self) -> None:
-        await self._client.set(self._epoch_name, uuid.uuid4().hex, ex=EPOCH_LIFETIME)
+        await self.client.set(self.epoch_name, uuid.uuid4().hex, ex=EPOCH_LIFETIME)
 
     async def _sweep(self, is_meant: Callable[[str, bytes], bool]) -> None:
         """Delete the answers of which `is_meant` (name, written form) is true."""
         await self._begin_epoch()
         cursor = 0
         while True:
-            scan = self._client.scan(cursor, match=self._prefix + "*", count=500)
+            scan = self.client.scan(cursor, match=self.prefix + "*", count=500)
             cursor, found = await cast(Awaitable[tuple[int, list[bytes]]], scan)
-            names = [name.decode() for name in found if name.decode() != self._epoch_name]
+            names = [name.decode() for name in found if name.decode() != self.epoch_name]
             if names:
-                mget = cast(Awaitable[list[bytes | None]], self._client.mget(names))
+                mget = cast(Awaitable[list[bytes | None]], self.client.mget(names))
                 pairs = zip(names, await mget, strict=True)
                 meant = [name for name, raw in pairs if raw is not None and is_meant(name, raw)]
                 if meant:
-                    await self._client.delete(*meant)
+                    await self.client.delete(*meant)
             if cursor == 0:
                 return
 
-    async def _in_time(
+    async def in_time(
         self, operation: Callable[[], Awaitable[Result]], time_limit: float | None = None
     ) -> Result:
         """Return what `operation` does within `time_limit` seconds, or raise `StoreUnavailable`."""

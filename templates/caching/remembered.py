@@ -1,32 +1,33 @@
-"""Shows what is remembered about a token, and what is not: `python -m dev.remembered`."""
+"""Shows what is remembered about a token, and what is not."""
 
-import sys
+import argparse
 from collections.abc import Iterator
 
-from dev.calls import CallFailed, fetch_token, revoke_token
+from dev.calls import fetch_token, revoke_token
 from dev.clients import READER, WRITER
+from dev.commands import Commands
 from dev.demo import Caller, Row, beside_provider, show
 from dev.promises import INSUFFICIENT_SCOPE, INVALID_TOKEN, Outcome
-from dev.serving import NotStarted
 from dev.specimens import PROVIDER_GONE, REVOKED
 
 ANOTHER = b'{"name": "lever"}'
 NOT_FOUND = Outcome(404, "", "Widget not found")
 
 
-def main() -> int:
-    """Make the calls, print the table and return the exit code."""
-    try:
-        with beside_provider() as (caller, end_provider):
-            reader = "Bearer " + fetch_token(caller.provider.public, READER)
-            unknown = "Bearer " + fetch_token(caller.provider.public, READER)
-            rows = [caller.row("first time", Outcome(200, "", "user reader"), reader)]
-            rows.extend(revoked(caller))
-            end_provider()
-            rows.extend(without_provider(caller, reader, unknown))
-    except (CallFailed, NotStarted) as problem:
-        print(problem, file=sys.stderr)
-        return 1
+def add_command(commands: Commands) -> None:
+    """Add the command `remembered`."""
+    show_all = commands.add_parser("remembered", help="show what is remembered about a token")
+    show_all.set_defaults(command=_remembered)
+
+
+def _remembered(options: argparse.Namespace) -> int:
+    with beside_provider() as (caller, end_provider):
+        reader = "Bearer " + fetch_token(caller.provider.public, READER)
+        unknown = "Bearer " + fetch_token(caller.provider.public, READER)
+        rows = [caller.row("first time", Outcome(200, "", "user reader"), reader)]
+        rows.extend(revoked(caller))
+        end_provider()
+        rows.extend(without_provider(caller, reader, unknown))
     return show(rows)
 
 
@@ -50,7 +51,3 @@ def without_provider(caller: Caller, remembered: str, unknown: str) -> Iterator[
     yield caller.row(call, INSUFFICIENT_SCOPE, remembered, method="POST", body=ANOTHER)
     gone = accepted if PROVIDER_GONE.status == 200 else PROVIDER_GONE
     yield caller.row("provider gone, not remembered", gone, unknown)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -52,10 +52,6 @@ class Row:
         )
 
 
-Calls = Callable[[str], Iterable[Row]]
-"""Makes calls at the address of a service and returns what comes of them."""
-
-
 class Caller:
     """Calls the service and notes what comes of it."""
 
@@ -160,6 +156,10 @@ class Caller:
         yield probe
 
 
+Calls = Callable[[Caller], Iterable[Row]]
+"""Makes more calls and returns what comes of them."""
+
+
 def outcome(reply: Reply) -> Outcome:
     """Return what of a reply the table shows."""
     header = reply.headers.get("WWW-Authenticate", "")
@@ -217,7 +217,8 @@ def beside_provider() -> Iterator[tuple[Caller, Callable[[], None]]]:
 def demo(more_calls: Sequence[Calls]) -> int:
     """Make the calls and print the table. Return the exit code.
 
-    `more_calls` are made while the provider is there, after the others. Raises `NotStarted`, `CallFailed`.
+    `more_calls` are made while the provider is there, after the others. Raises `NotStarted`,
+    `CallFailed`.
     """
     with beside_provider() as (caller, end_provider):
         steps: list[Callable[[], Iterable[Row]]] = [
@@ -228,7 +229,7 @@ def demo(more_calls: Sequence[Calls]) -> int:
             caller.for_users,
         ]
         rows = [row for step in steps for row in step()]
-        rows += [row for calls in more_calls for row in calls(caller.service_url)]
+        rows += [row for calls in more_calls for row in calls(caller)]
         end_provider()
         rows.extend(caller.without_provider())
     return show(rows)

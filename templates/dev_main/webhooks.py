@@ -2,8 +2,8 @@
 
 import sys
 
+from dev import deliveries
 from dev.commands import main
-from dev.deliveries import add_command, deliveries
 
 if __name__ == "__main__":
-    sys.exit(main(more_commands=[add_command], more_calls=[deliveries]))
+    sys.exit(main(more_commands=[deliveries.add_command], more_calls=[deliveries.deliveries]))

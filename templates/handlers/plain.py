@@ -13,6 +13,11 @@ from app.users import Users
 
 logger = logging.getLogger("app.handlers")
 
+
+class TryAgain(Exception):
+    """What a handler raises to be called again until it succeeds, however long that takes."""
+
+
 Handler = Callable[[Event, str, float], Awaitable[None]]
 """Takes an event, whom it is about, and when it happened, in seconds since 1970."""
 

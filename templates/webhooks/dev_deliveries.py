@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from app.deliveries import PATH
 from dev.calls import CallFailed, Reply
 from dev.commands import Commands
-from dev.demo import Row
+from dev.demo import Caller, Row
 from dev.environment import HOST
 from dev.promises import Outcome
 from dev.signing import SECRET, deliver, event, signed
@@ -40,15 +40,17 @@ def _send(options: argparse.Namespace) -> int:
     return 0
 
 
-def deliveries(service_url: str) -> Iterator[Row]:
+def delivery(call: str, expected: Outcome, reply: Reply) -> Row:
+    """Return what came of a delivery."""
+    detail = "received" if reply.document().get("received") else ""
+    seen = Outcome(reply.status, "", detail or str(reply.document().get("detail", "")))
+    return Row(f"POST {PATH}  {call}", expected, seen)
+
+
+def deliveries(caller: Caller) -> Iterator[Row]:
     """Send good and bad deliveries and note what comes of them."""
+    service_url, row = caller.service_url, delivery
     body = event("user.updated", "anna")
-
-    def row(call: str, expected: Outcome, reply: Reply) -> Row:
-        detail = "received" if reply.document().get("received") else ""
-        seen = Outcome(reply.status, "", detail or str(reply.document().get("detail", "")))
-        return Row(f"POST {PATH}  {call}", expected, seen)
-
     yield row("an event", RECEIVED, deliver(service_url, body, signed(body)))
     yield row("the same again", RECEIVED, deliver(service_url, body, signed(body)))
     unknown = event("user.renamed", "anna")

@@ -6,12 +6,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from app.events import parse_event, subject_of, time_of
-from app.handlers import Handler
+from app.handlers import Handler, TryAgain
 
 logger = logging.getLogger("app.processing")
 
 PAUSES = (1.0, 4.0, 16.0)
 """Seconds between the attempts of one event."""
+PATIENT_PAUSE = 5.0
+"""Seconds between the attempts of an event that is tried again until it succeeds."""
 HANDLER_TIMEOUT = 30.0
 """Seconds that a handler may take for an event."""
 MAX_STARTS = 10
@@ -33,11 +35,13 @@ class Processing:
         clock: Callable[[], float] = time.time,
         *,
         pauses: Sequence[float] = PAUSES,
+        patient_pause: float = PATIENT_PAUSE,
         timeout: float = HANDLER_TIMEOUT,
     ) -> None:
         self._handlers = handlers
         self._clock = clock
         self._pauses = pauses
+        self._patient_pause = patient_pause
         self._timeout = timeout
         self._room = asyncio.Semaphore(MAX_HANDLERS)
 
@@ -75,15 +79,18 @@ class Processing:
     async def _attempts(
         self, handle: Callable[[], Awaitable[None]], event_id: str, kind: str
     ) -> None:
-        for pause in (*self._pauses, None):
+        pauses = iter(self._pauses)
+        pause: float | None
+        while True:
             try:
                 async with self._room, asyncio.timeout(self._timeout):
                     await handle()
+                return
+            except TryAgain:
+                reason, pause = "unfinished", self._patient_pause
             # Whatever it is, its text may hold something of the event and stays here.
             except Exception as error:  # noqa: BLE001
-                reason = type(error).__name__
-            else:
-                return
+                reason, pause = type(error).__name__, next(pauses, None)
             if pause is None:
                 raise EventFailed(reason)
             logger.warning(
