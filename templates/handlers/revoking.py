@@ -57,12 +57,17 @@ def handlers(users: Users, revocations: Revocations) -> Mapping[str, Handler]:
     }
 
 
-def restore(events: Iterable[StoredEvent], revocations: Revocations) -> None:
-    """Mark again whom events of the inbox revoked, whatever became of the events."""
+def restore(events: Iterable[StoredEvent], revocations: Revocations, now: float) -> None:
+    """Mark again whom events of the inbox revoked, whatever became of the events.
+
+    `now` in seconds since 1970.
+    """
     for stored in events:
         if stored.body is None or stored.sent_at is None:
             continue
         event = parse_event(stored.body.encode())
         subject = subject_of(event)
         if subject is not None:
-            revocations.restore(subject, time_of(event, stored.sent_at, stored.received_at))
+            # What says that it happens later than it came does not do so now either.
+            came_at = min(max(stored.received_at, stored.sent_at), now)
+            revocations.restore(subject, time_of(event, stored.sent_at, came_at))

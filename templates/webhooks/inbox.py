@@ -47,6 +47,8 @@ MAX_WAITING = 64
 SQLITE_CONNECTIONS = 4
 """SQLite has one writer at a time, and threads that wait for each other's turn here do so in order;
 those that wait for the file look for it again and again, in none."""
+PAGE = 500
+"""Events that are read at a time."""
 ADOPTION = 30.0
 """Seconds between two looks for events whose process is gone."""
 GRACE = 2.0
@@ -138,11 +140,23 @@ class Inbox:
             raise InboxUnavailable(type(error).__name__) from None
 
     async def younger_than(self, seconds: float, kinds: Collection[str]) -> list[StoredEvent]:
-        """Return the events of some types that came within so many seconds, the oldest first."""
+        """Return the events of some types that came within so many seconds."""
         since = datetime.now(UTC).timestamp() - seconds
         start = datetime.fromtimestamp(since, UTC).isoformat()
-        rows = await self._thread.run(DBOS.list_workflows_async(start_time=start))
-        return [event for event in map(stored, rows) if event.type in kinds]
+        since_then = DBOS.list_workflows_async(
+            start_time=start, load_input=False, load_output=False
+        )
+        ids = [
+            event.id
+            for event in map(stored, await self._thread.run(since_then))
+            if event.type in kinds
+        ]
+        # Only those with their bodies, and not too many at a time
+        found: list[StoredEvent] = []
+        for first in range(0, len(ids), PAGE):
+            page = DBOS.list_workflows_async(workflow_ids=ids[first : first + PAGE])
+            found += map(stored, await self._thread.run(page))
+        return found
 
     async def open(self, url: str, claimed: OnlyOne | Replica) -> None:
         """Launch the library, which brings the database up to date."""

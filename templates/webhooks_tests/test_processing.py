@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from app.events import Event
+from app.handlers import TryAgain
 from app.processing import MAX_HANDLERS, MAX_STARTS, EventFailed, Processing
 from tests.callers import NOW, Clock
 from tests.webhooks.conftest import Log, body
@@ -132,3 +133,24 @@ async def test_a_burst_of_events_does_not_take_all_of_the_service() -> None:
     await tasks
 
     assert most == MAX_HANDLERS
+
+
+class Unfinished(Handler):
+    """Asks to be called again as often as it is told."""
+
+    async def __call__(self, event: Event, subject: str, at: float) -> None:
+        self.calls.append((event.id, subject, at))
+        if len(self.calls) <= self.failures:
+            raise TryAgain
+
+
+@pytest.mark.anyio
+async def test_what_must_not_fail_is_tried_until_it_does_not(log: Log) -> None:
+    """More often than a failure, and then it is done like any other."""
+    handler = Unfinished(failures=20)
+    patient = Processing({"user.updated": handler}, Clock(), pauses=(), patient_pause=0)
+    await patient.process(body(), NOW)
+
+    assert len(handler.calls) == 21
+    assert log.lines[0].endswith("reason=unfinished")
+    assert log.lines[-1] == "webhook processed event_id=evt_1 event_type=user.updated"

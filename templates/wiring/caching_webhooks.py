@@ -81,7 +81,8 @@ async def assemble(
         open_inbox(settings.inbox, Processing(handlers(users, revocations), clock)) as inbox,
     ):
         # Before the first request: what was revoked before a restart stays revoked.
-        restore(await inbox.younger_than(settings.revocations.ttl, REVOKING), revocations)
+        stored = await inbox.younger_than(settings.revocations.ttl, REVOKING)
+        restore(stored, revocations, clock())
         warn_of_processes_apart(settings)
         readiness = Readiness({"identity provider": provider.check, "inbox": inbox.check})
         authenticator = Authenticator(RevocableVerifier(cache, revocations), policy, clock)
