@@ -280,6 +280,18 @@ def test_the_signature_comes_before_the_json(send: Sender) -> None:
     assert_refused(send(b"no json", secret=OTHER_SECRET), 401, "Invalid signature")
 
 
+def test_an_older_event_is_left_out(deliver: Sender, log: Log) -> None:
+    """It was sent again after a failure, and comes after the one that it should have preceded."""
+    for event_id, time in (("evt_2", "07:59:00.5Z"), ("evt_1", "07:58:00Z")):
+        event = json.loads(body(event_id, user_id="anna", score=0.5))
+        deliver(json.dumps({**event, "timestamp": f"2027-01-15T{time}"}).encode())
+        log.wait_for(f"webhook processed event_id={event_id}")
+
+    assert log.saying("older event") == [
+        "older event left out event_id=evt_1 event_type=user.updated"
+    ]
+
+
 def test_the_provider_is_never_asked(
     start: Start, clock: Clock, provider: Provider, inbox_url: str
 ) -> None:
