@@ -29,6 +29,8 @@ CALLS_WITH_CACHING = {
     ("provider gone, remembered, scope is missing", "403"),
 }
 """What it shows of a service that remembers."""
+CALLS_WITH_BOTH = {("before the event", "200"), ("after the event", "401")}
+"""What it shows of one that is told of revocations."""
 
 
 def test_it_passes_its_own_checks(installed: Installed) -> None:
@@ -57,6 +59,8 @@ def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
     expected = CALLS | CALLS_OF_MODE[answers["validation_mode"]]
     if answers["include_caching"]:
         expected |= CALLS_WITH_CACHING
+    if answers["include_caching"] and answers["include_webhooks"]:
+        expected |= CALLS_WITH_BOTH
 
     tables = re.findall(r"^(\d+) of (\d+) calls are as promised\.$", said, flags=re.M)
     assert tables
