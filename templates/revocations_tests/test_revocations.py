@@ -17,7 +17,10 @@ from app.auth.revocations import (
     name_of,
     open_revocations,
 )
+from app.settings import InvalidSettings
+from app.wiring import AppSettings
 from tests.callers import NOW
+from tests.conftest import ENVIRON
 from tests.remembering import Memory, claims, memory
 
 pytestmark = pytest.mark.anyio
@@ -254,3 +257,9 @@ async def test_a_mark_shows_no_name() -> None:
 
     assert shared.marks == {name_of("subject", "anna"): NOW}
     assert "anna" not in str(shared.marks)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "for ever", "inf", "99999999999"])
+async def test_a_wrong_time_is_refused_in_words(value: str) -> None:
+    with pytest.raises(InvalidSettings, match=r"^REVOCATION_TTL is wrong: set seconds"):
+        AppSettings.read({**ENVIRON, "REVOCATION_TTL": value})

@@ -42,8 +42,8 @@ MUTATIONS = [
         "an-answer-counts-from-its-question",
         CACHE,
         "            if Answer(outcome, asked_at).until(self._ttl) > self._clock():\n"
-        "                await self._store.keep(key, Answer(outcome, asked_at), epoch)\n",
-        "            await self._store.keep(key, Answer(outcome, self._clock()), epoch)\n",
+        "                await self.store.keep(key, Answer(outcome, asked_at), epoch)\n",
+        "            await self.store.keep(key, Answer(outcome, self._clock()), epoch)\n",
         TESTS + "the_time_of_an_answer_begins_with_its_question",
     ),
     row(
@@ -92,7 +92,7 @@ MUTATIONS = [
         "I16-junk-has-a-room-of-its-own",
         CACHE,
         "        if key in self._refused and (",
-        '        await self._store.keep(key, Answer(Claims(), now), b"")\n'
+        '        await self.store.keep(key, Answer(Claims(), now), b"")\n'
         "        if key in self._refused and (",
         TESTS + "junk_pushes_out_no_good_answer",
     ),
@@ -190,15 +190,15 @@ MUTATIONS = [
     row(
         "I15-forgetting-a-token-counts-for-answers-on-their-way",
         CACHE,
-        "        self._flights.clear()\n        await self._store.forget(key)",
-        "        await self._store.forget(key)",
+        "        self._flights.clear()\n        await self.store.forget(key)",
+        "        await self.store.forget(key)",
         TESTS + "an_answer_on_its_way_is_forgotten_too[token]",
     ),
     row(
         "I15-forgetting-a-subject-counts-for-answers-on-their-way",
         CACHE,
-        "        self._flights.clear()\n        await self._store.forget_subject(subject)",
-        "        await self._store.forget_subject(subject)",
+        "        self._flights.clear()\n        await self.store.forget_subject(subject)",
+        "        await self.store.forget_subject(subject)",
         TESTS + "an_answer_on_its_way_is_forgotten_too[subject]",
     ),
     row(
@@ -218,7 +218,7 @@ MUTATIONS = [
     row(
         "a-token-is-forgotten",
         CACHE,
-        "await self._store.forget(key)",
+        "await self.store.forget(key)",
         "await asyncio.sleep(0)",
         TESTS + "what_is_forgotten_is_asked_for_again[token]",
     ),
@@ -414,8 +414,8 @@ MUTATIONS = [
     ),
     redis(
         "I15-forgetting-a-token-leaves-a-mark",
-        "            await self._begin_epoch()\n            await self._client.delete",
-        "            await self._client.delete",
+        "            await self._begin_epoch()\n            await self.client.delete",
+        "            await self.client.delete",
         "an_answer_on_its_way_to_one_is_forgotten_by_another[token]",
     ),
     redis(
@@ -426,7 +426,7 @@ MUTATIONS = [
     ),
     redis(
         "a-fresh-no-counts-for-everybody",
-        "        with suppress(StoreUnavailable):\n            await self._in_time(tell)\n\n"
+        "        with suppress(StoreUnavailable):\n            await self.in_time(tell)\n\n"
         "    async def forget(",
         "    async def forget(",
         "a_fresh_no_counts_for_everybody",
@@ -439,7 +439,7 @@ MUTATIONS = [
     ),
     redis(
         "only-ours-are-forgotten",
-        'match=self._prefix + "*"',
+        'match=self.prefix + "*"',
         'match="*"',
         "forgetting_thousands_forgets_them_all",
     ),
