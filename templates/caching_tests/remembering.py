@@ -1,14 +1,23 @@
 """A verifier whose answers a test decides, and the memory in front of it."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import httpx
+from starlette.testclient import TestClient
 
 from app.auth.answers import MemoryStore, Store
 from app.auth.cache import CachedVerifier, CacheSettings
 from app.auth.claims import Claims
 from app.auth.counters import Counters
 from app.auth.errors import AuthError, InvalidToken
+from app.service import create_app
+from app.wiring import AppSettings
+from dev.provider import Provider
 from tests.callers import NOW, Clock
+from tests.conftest import ENVIRON
 
 AUTHORITY = ("https://provider.example",)
 
@@ -55,6 +64,15 @@ class Memory:
         except AuthError as refusal:
             return refusal.reason
         return claims.subject or ""
+
+
+@contextmanager
+def running(provider: Provider, clock: Clock, **variables: str) -> Iterator[TestClient]:
+    """Start the service, and end it: one after the other, as processes of it are in one place."""
+    settings = AppSettings.read({**ENVIRON, **variables})
+    app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
+    with TestClient(app) as client:
+        yield client
 
 
 def claims(subject: str = "anna", lifetime: float = 3600) -> Claims:

@@ -4,8 +4,6 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,6 +19,7 @@ from dev.processes import ROOT
 from dev.provider import Provider
 from tests.callers import Clock, bearer
 from tests.conftest import ENVIRON, IssueToken, Start
+from tests.remembering import running
 
 WRITE = ("write:widgets",)
 LINE = re.compile(r"INFO app.auth.cache cache ((?:\w+=\S+ ?)+)\n")
@@ -28,15 +27,6 @@ LINE = re.compile(r"INFO app.auth.cache cache ((?:\w+=\S+ ?)+)\n")
 
 def status(client: TestClient, token: str) -> int:
     return client.get("/widgets", headers=bearer(token)).status_code
-
-
-@contextmanager
-def running(provider: Provider, clock: Clock) -> Iterator[TestClient]:
-    """Start the service, and end it."""
-    settings = AppSettings.read(ENVIRON)
-    app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
-    with TestClient(app) as client:
-        yield client
 
 
 def counted(written: str) -> dict[str, str]:
@@ -212,10 +202,11 @@ def test_junk_costs_one_question_and_no_room(
 
 
 def test_a_public_redis_without_tls_is_warned_about(
-    start: Start, capsys: pytest.CaptureFixture[str]
+    provider: Provider, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start(CACHE_URL="redis://answers.example.com")
-    start(CACHE_URL="rediss://answers.example.com")
-    start(CACHE_URL="redis://10.0.0.7")
+    hosts = ("redis://answers.example.com", "rediss://answers.example.com", "redis://10.0.0.7")
+    for url in hosts:
+        with running(provider, clock, CACHE_URL=url):
+            pass
 
     assert capsys.readouterr().err.count("set CACHE_URL to rediss://") == 1

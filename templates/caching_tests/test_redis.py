@@ -22,7 +22,7 @@ from dev.provider import Provider
 from tests.callers import Clock, bearer
 from tests.conftest import IssueToken, Start
 from tests.redis_server import RedisServer, redis_server
-from tests.remembering import AUTHORITY, Memory, claims, memory
+from tests.remembering import AUTHORITY, Memory, claims, memory, running
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="redis-server is not installed"
@@ -55,33 +55,23 @@ def status(client: TestClient, token: str) -> int:
 
 
 def test_two_services_share_answers(
-    process: RedisServer, redis: "Redis", start: Start, provider: Provider, token: IssueToken
+    process: RedisServer, redis: "Redis", provider: Provider, clock: Clock, token: IssueToken
 ) -> None:
-    one, two = (start(CACHE_URL=process.url) for _ in range(2))
-    good = token()
-    first = status(one, good)
+    """Also which scopes a token has, so nobody gains any by going to another one."""
+    good = token(scopes=("read:widgets",))
+    with running(provider, clock, CACHE_URL=process.url) as one:
+        first = status(one, good)
     provider.outage = True
+    with running(provider, clock, CACHE_URL=process.url) as two:
+        written = two.post("/widgets", headers=bearer(good), json={"name": "lever"})
 
-    assert [first, status(two, good), status(one, good)] == [200, 200, 200]
-
-
-def test_a_scope_is_asked_for_on_a_shared_answer(
-    process: RedisServer, redis: "Redis", start: Start, provider: Provider, token: IssueToken
-) -> None:
-    one, two = (start(CACHE_URL=process.url) for _ in range(2))
-    reader = token(scopes=("read:widgets",))
-    first = status(one, reader)
-    provider.outage = True
-    written = two.post("/widgets", headers=bearer(reader), json={"name": "lever"})
-
-    assert [first, written.status_code] == [200, 403]
+        assert [first, status(two, good), written.status_code] == [200, 200, 403]
 
 
 def test_another_service_of_another_provider_sees_nothing(
-    process: RedisServer, redis: "Redis", start: Start
+    process: RedisServer, redis: "Redis"
 ) -> None:
     """The keys are of one provider, and so are their names."""
-    start(CACHE_URL=process.url)
     one = memory_names(redis, process, ("one",))
     two = memory_names(redis, process, ("two",))
 
@@ -389,18 +379,17 @@ async def test_an_old_answer_is_none(process: RedisServer, redis: "Redis") -> No
     assert known.source.asked == ["good", "short", "short", "good"]
 
 
-def test_a_password_is_used(tmp_path: Path, start: Start, token: IssueToken) -> None:
-    with redis_server(tmp_path, password="hush") as server:
-        right, wrong = (
-            start(CACHE_URL=server.url),
-            start(CACHE_URL=server.url.replace("hush", "loud")),
-        )
-        good = token()
-        refused = status(wrong, good)
-        with server.client() as client:
-            before = client.dbsize()
+def test_a_password_is_used(
+    tmp_path: Path, provider: Provider, clock: Clock, token: IssueToken
+) -> None:
+    good = token()
+    with redis_server(tmp_path, password="hush") as server, server.client() as client:
+        with running(provider, clock, CACHE_URL=server.url.replace("hush", "loud")) as wrong:
+            refused = status(wrong, good)
+        before = client.dbsize()
+        with running(provider, clock, CACHE_URL=server.url) as right:
             accepted = status(right, good)
-            after = client.dbsize()
+        after = client.dbsize()
 
     assert [refused, before, accepted, after] == [200, 0, 200, 1]
 

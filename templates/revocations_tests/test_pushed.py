@@ -1,19 +1,16 @@
 """An event that ends what its subject may do, from the delivery to the next request."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from app.service import create_app
 from app.wiring import AppSettings, warn_of_processes_apart
 from dev.provider import Provider
 from tests.callers import NOW, Clock, bearer
 from tests.conftest import ENVIRON, IssueToken
+from tests.remembering import running
 from tests.webhooks.conftest import Log, Sender, body
 
 PROCESSED = "webhook processed"
@@ -94,26 +91,17 @@ def test_the_mark_is_of_the_time_of_the_event(
     assert status(deliver.client, token(subject="anna")) == 200
 
 
-@contextmanager
-def running(provider: Provider, clock: Clock, inbox_url: str) -> Iterator[TestClient]:
-    """Start the service, and end it."""
-    settings = AppSettings.read({**ENVIRON, "INBOX_DATABASE_URL": inbox_url})
-    app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
-    with TestClient(app) as client:
-        yield client
-
-
 def test_a_revocation_outlives_the_service(
     provider: Provider, clock: Clock, token: IssueToken, inbox_url: str, log: Log
 ) -> None:
     """The inbox remembers what this process forgets."""
     good, other = token(subject="anna"), token(subject="bert")
-    with running(provider, clock, inbox_url) as client:
+    with running(provider, clock, INBOX_DATABASE_URL=inbox_url) as client:
         logging.getLogger("app").addHandler(log)
         Sender(client, clock)(body(kind="user.deleted"))
         Sender(client, clock)(body("evt_2", kind="user.updated", user_id="bert"))
         log.wait_for(PROCESSED, 2)
-    with running(provider, clock, inbox_url) as client:
+    with running(provider, clock, INBOX_DATABASE_URL=inbox_url) as client:
         assert [status(client, good), status(client, other)] == [401, 200]
 
 
