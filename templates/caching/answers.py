@@ -109,7 +109,7 @@ class MemoryStore:
             return Found(None, b"")
 
     async def keep(self, key: str, answer: Answer, epoch: bytes | None) -> None:
-        if len(encode(answer, key)) <= MAX_SIZE:
+        if encode(answer, key) is not None:
             self._answers[key] = answer
 
     async def drop(self, key: str) -> None:
@@ -148,15 +148,22 @@ class _Counted(TLRUCache[str, Answer]):
         return super().popitem()
 
 
-def encode(answer: Answer, key: str) -> bytes:
-    """Return the written form of an answer: JSON that says under which key it belongs."""
+def encode(answer: Answer, key: str) -> bytes | None:
+    """Return the written form of an answer: JSON that says under which key it belongs.
+
+    `None` where the answer is too large, or nested too deeply, to be worth remembering.
+    """
     record = {
         "version": VERSION,
         "key": key,
         "asked_at": float(answer.asked_at),
         "claims": document_of(answer.claims),
     }
-    return json.dumps(record, separators=(",", ":"), default=_plain).encode()
+    try:
+        raw = json.dumps(record, separators=(",", ":"), default=_plain).encode()
+    except RecursionError:
+        return None
+    return raw if len(raw) <= MAX_SIZE else None
 
 
 def decode(raw: bytes, key: str, now: float) -> Answer | None:

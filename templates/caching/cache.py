@@ -124,6 +124,8 @@ class CachedVerifier:
             settings.max_entries, lambda _, asked_at, __: asked_at + settings.negative_ttl, clock
         )
         self._flights: dict[str, Flight] = {}
+        # Also those that nobody waits for any more: the event loop itself does not hold on to them.
+        self._under_way: set[asyncio.Task[Claims | AuthError]] = set()
 
     async def verify(self, token: str, max_age: float | None = None) -> Claims:
         """Return what the provider says about `token`, or said lately.
@@ -190,8 +192,8 @@ class CachedVerifier:
 
     def close(self) -> None:
         """Give up the questions that are under way."""
-        for flight in self._flights.values():
-            flight.outcome.cancel()
+        for task in self._under_way:
+            task.cancel()
 
     def _holds(self, answer: Answer, since: float, now: float) -> bool:
         # `asked_at` lies ahead when a clock was set back: how old the answer is, nobody knows then.
@@ -200,6 +202,8 @@ class CachedVerifier:
     def _start(self, key: str, token: str, epoch: bytes | None, *, is_known: bool) -> Flight:
         flight = self._flights[key] = Flight(self._clock())
         flight.outcome = asyncio.create_task(self._fly(flight, key, token, epoch, is_known))
+        self._under_way.add(flight.outcome)
+        flight.outcome.add_done_callback(self._under_way.discard)
         return flight
 
     async def _fly(

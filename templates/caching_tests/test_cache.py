@@ -177,6 +177,17 @@ async def test_an_answer_that_is_too_large_is_not_remembered() -> None:
     assert known.source.asked == ["large", "large"]
 
 
+async def test_an_answer_that_is_nested_too_deeply_is_not_remembered() -> None:
+    """And breaks nothing: deeper than can be written, not deeper than could be read."""
+    known = memory()
+    ext: object = ()
+    for _ in range(800):
+        ext = MappingProxyType({"x": ext})
+    known.source.says["deep"] = replace(claims(), extra=MappingProxyType({"ext": ext}))
+
+    assert [await known.ask("deep"), await known.ask("deep")] == ["anna", "anna"]
+
+
 async def test_whoever_wants_to_be_sure_asks_the_provider() -> None:
     known = memory()
     await known.ask()

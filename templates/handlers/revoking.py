@@ -13,6 +13,7 @@ from app.auth.revocations import Revocations
 from app.events import Event, parse_event, subject_of, time_of
 from app.inbox_events import StoredEvent
 from app.users import Users
+from app.webhook_errors import InvalidPayload
 
 logger = logging.getLogger("app.handlers")
 
@@ -65,7 +66,12 @@ def restore(events: Iterable[StoredEvent], revocations: Revocations, now: float)
     for stored in events:
         if stored.body is None or stored.sent_at is None:
             continue
-        event = parse_event(stored.body.encode())
+        try:
+            event = parse_event(stored.body.encode())
+        except InvalidPayload:
+            # It was good when it came, to a release that asked for less.
+            logger.error("event of the inbox not read event_id=%s", stored.id)
+            continue
         subject = subject_of(event)
         if subject is not None:
             # What says that it happens later than it came does not do so now either.

@@ -1,16 +1,22 @@
 """An event that ends what its subject may do, from the delivery to the next request."""
 
+import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from starlette.testclient import TestClient
 
+from app.auth.errors import InvalidToken
+from app.auth.revocations import Revocations
+from app.handlers import restore
+from app.inbox_events import StoredEvent
 from app.wiring import AppSettings, warn_of_processes_apart
 from dev.provider import Provider
 from tests.callers import NOW, Clock, bearer
 from tests.conftest import ENVIRON, IssueToken
-from tests.remembering import running
+from tests.remembering import claims, memory, running
 from tests.webhooks.conftest import Log, Sender, body
 
 PROCESSED = "webhook processed"
@@ -121,3 +127,19 @@ def test_replicas_that_share_events_only_are_warned_about(
     warn_of_processes_apart(AppSettings.read({**ENVIRON, **variables}))
 
     assert len(log.saying("a revocation reaches one process only")) == warnings
+
+
+def test_an_event_that_cannot_be_read_any_more_stops_no_start(log: Log) -> None:
+    """It is said, and the others count."""
+    known = memory()
+    revocations = Revocations(known.verifier, None, 60, known.clock)
+    bodies = {"evt_1": "{}", "evt_2": body("evt_2", kind="user.deleted").decode()}
+    events = [
+        StoredEvent(event_id, "user.deleted", "processed", NOW, NOW, 1, None, content, NOW)
+        for event_id, content in bodies.items()
+    ]
+    restore(events, revocations, NOW)
+
+    with pytest.raises(InvalidToken):
+        asyncio.run(revocations.check(replace(claims(), issued_at=NOW), "key"))
+    assert log.lines == ["event of the inbox not read event_id=evt_1"]

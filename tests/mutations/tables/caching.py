@@ -106,9 +106,16 @@ MUTATIONS = [
     row(
         "an-answer-has-a-size",
         ANSWERS,
-        "        if len(encode(answer, key)) <= MAX_SIZE:\n            self._answers",
-        "        if True:\n            self._answers",
+        "return raw if len(raw) <= MAX_SIZE else None",
+        "return raw",
         TESTS + "an_answer_that_is_too_large_is_not_remembered",
+    ),
+    row(
+        "an-answer-has-a-depth",
+        ANSWERS,
+        "    except RecursionError:\n        return None\n    return raw",
+        "    except KeyError:\n        return None\n    return raw",
+        TESTS + "an_answer_that_is_nested_too_deeply_is_not_remembered",
     ),
     row(
         "whoever-wants-to-be-sure-asks",
