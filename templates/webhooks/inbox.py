@@ -80,11 +80,6 @@ class InboxSettings(Settings):
             )
         return url
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether other processes may work on the same events."""
-        return not self.database_url.get_secret_value().startswith(SQLITE)
-
 
 class Inbox:
     """The inbox of a running service. There is one in a process."""

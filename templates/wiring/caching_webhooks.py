@@ -21,6 +21,7 @@ from app.auth.verifier import ProviderSettings, ProviderVerifier, open_verifier
 from app.deliveries import WebhookSettings
 from app.handlers import REVOKING, handlers, restore
 from app.inbox import InboxSettings, open_inbox
+from app.inbox_claim import SQLITE
 from app.processing import Processing
 from app.readiness import Readiness
 from app.settings import Composition, PolicySettings, ServiceSettings
@@ -92,7 +93,8 @@ async def assemble(
 
 def warn_of_processes_apart(settings: AppSettings) -> None:
     """Say when replicas share events and nothing else."""
-    if settings.inbox.is_shared and settings.cache.url.get_secret_value() == MEMORY:
+    shares_events = not settings.inbox.database_url.get_secret_value().startswith(SQLITE)
+    if shares_events and settings.cache.url.get_secret_value() == MEMORY:
         logger.warning(
             "a revocation reaches one process only: set CACHE_URL to a Redis for all replicas"
         )

@@ -212,7 +212,7 @@ MUTATIONS = [
     row(
         "processes-apart-are-warned-about",
         WIRING,
-        "    if settings.inbox.is_shared and",
+        "    if shares_events and",
         "    if False and",
         PUSHED + "replicas_that_share_events_only_are_warned_about",
     ),
