@@ -16,7 +16,16 @@ from tests.mutations.mutation import Mutation
 
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".coverage")
 FORKS = Path(__file__).with_name("forks.py")
-IMPORTED = ("fastapi", "httpx_aiohttp", "hypothesis", "starlette.testclient", "uvicorn")
+IMPORTED = (
+    "dbos",
+    "fastapi",
+    "httpx_aiohttp",
+    "hypothesis",
+    "jose.jwt",
+    "redis.asyncio",
+    "starlette.testclient",
+    "uvicorn",
+)
 """Most of the time of a short run goes into these."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "--assert=plain")
 """What is imported already cannot have its assertions rewritten, which would be a warning."""
