@@ -71,7 +71,9 @@ def telemetry() -> TelemetryConfig:
     Nothing about one with a token in its query, which a span would carry. And nothing at all where
     no package is installed that could listen: to find that out at every request takes its time.
     """
-    listened_to = bool(entry_points(group="opentelemetry_tracer_provider"))
+    providers = entry_points(group="opentelemetry_tracer_provider")
+    # The default one is there with FastAPI, and hears nothing.
+    listened_to = any(provider.name != "default_tracer_provider" for provider in providers)
     return {
         "tracing": listened_to,
         "metrics": listened_to,

@@ -143,27 +143,25 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return started
 
 
-@pytest.fixture
-def listener(tmp_path: Path) -> Path:
-    """Return a folder of packages, among them one that could listen to traces."""
-    (tmp_path / "listener-1.0.dist-info").mkdir()
-    about = tmp_path / "listener-1.0.dist-info" / "METADATA"
-    about.write_text("Metadata-Version: 2.1\nName: listener\nVersion: 1.0\n")
-    about.with_name("entry_points.txt").write_text(
-        "[opentelemetry_tracer_provider]\nlistener = listener:Provider\n"
-    )
-    return tmp_path
+def installed(folder: Path, name: str) -> Path:
+    """Install a package that brings a provider of traces, and return the folder it is in."""
+    about = folder / "tracing-1.0.dist-info" / "METADATA"
+    about.parent.mkdir()
+    about.write_text("Metadata-Version: 2.1\nName: tracing\nVersion: 1.0\n")
+    points = f"[opentelemetry_tracer_provider]\n{name} = tracing:Provider\n"
+    about.with_name("entry_points.txt").write_text(points)
+    return folder
 
 
 def test_no_span_holds_a_token(
     start: Start,
     token: IssueToken,
     spans: list[object],
-    listener: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """L1: the framework writes the query into its spans, so such a request gets none."""
-    monkeypatch.syspath_prepend(listener)
+    monkeypatch.syspath_prepend(installed(tmp_path, "listener"))
     client = start()
     client.get("/widgets?page=1", headers=bearer(token()))
     before = len(spans)
@@ -174,11 +172,15 @@ def test_no_span_holds_a_token(
 
 
 def test_nothing_is_traced_where_nobody_listens(
-    start: Start, token: IssueToken, spans: list[object], monkeypatch: pytest.MonkeyPatch
+    start: Start,
+    token: IssueToken,
+    spans: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Requests are faster when no package is installed that could."""
-    with monkeypatch.context() as nothing_installed:
-        nothing_installed.setattr(sys, "path", [])
+    """Requests are faster when nothing is installed but the provider that hears nothing."""
+    with monkeypatch.context() as by_default:
+        by_default.setattr(sys, "path", [str(installed(tmp_path, "default_tracer_provider"))])
         client = start()
     answer = client.get("/widgets", headers=bearer(token()))
 

@@ -179,8 +179,8 @@ MUTATIONS = [
     Mutation(
         rule="nothing-is-traced-where-nobody-listens",
         file=SERVICE,
-        old='bool(entry_points(group="opentelemetry_tracer_provider"))',
-        new="True",
+        old='any(provider.name != "default_tracer_provider" for provider in providers)',
+        new="any(providers)",
         test="tests/test_logs.py::test_nothing_is_traced_where_nobody_listens",
     ),
 ]
