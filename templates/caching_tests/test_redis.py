@@ -29,6 +29,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give Redis time on a machine that is busy with other things."""
+    monkeypatch.setattr("app.auth.redis_store.LONGEST_WAIT", 5)
+
+
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with redis_server(tmp_path_factory.mktemp("redis")) as running:
@@ -59,10 +65,10 @@ def test_two_services_share_answers(
 ) -> None:
     """Also which scopes a token has, so nobody gains any by going to another one."""
     good = token(scopes=("read:widgets",))
-    with running(provider, clock, CACHE_URL=process.url) as one:
+    with running(provider, clock, CACHE_URL=process.url, IDP_TIMEOUT="30") as one:
         first = status(one, good)
     provider.outage = True
-    with running(provider, clock, CACHE_URL=process.url) as two:
+    with running(provider, clock, CACHE_URL=process.url, IDP_TIMEOUT="30") as two:
         written = two.post("/widgets", headers=bearer(good), json={"name": "lever"})
 
         assert [first, status(two, good), written.status_code] == [200, 200, 403]
@@ -94,7 +100,7 @@ def test_redis_sees_no_token(
     process: RedisServer, redis: "Redis", start: Start, token: IssueToken
 ) -> None:
     """Nobody who watches it learns one, or finds it by its plain hash."""
-    client = start(CACHE_URL=process.url)
+    client = start(CACHE_URL=process.url, IDP_TIMEOUT="30")
     good = token(subject="anna", scopes=("write:widgets",))
     seen: list[str] = []
     with redis.monitor() as monitor:  # type: ignore[no-untyped-call]
@@ -163,7 +169,7 @@ async def remembering(
     clock: Clock | None = None,
     authority: tuple[str, ...] = AUTHORITY,
     url: str | None = None,
-    time_limit: float = 10,
+    time_limit: float = 50,
 ) -> AsyncIterator[Memory]:
     """Return a memory in Redis in front of a source."""
     clock = clock or Clock()
@@ -278,7 +284,7 @@ def test_a_redis_that_is_killed_is_missed_by_nobody(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """I18: live calls instead, and used again when it is back. One line says so, not one each."""
-    client = start(CACHE_URL=server.url)
+    client = start(CACHE_URL=server.url, IDP_TIMEOUT="30")
     good = token()
     outcomes = [status(client, good)]
     server.kill()
@@ -302,7 +308,7 @@ def test_a_redis_that_stays_away_is_mentioned_once_a_minute(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.kill()
-    client = start(CACHE_URL=server.url)
+    client = start(CACHE_URL=server.url, IDP_TIMEOUT="30")
     good = token()
     for _ in range(int(2 * SILENCE / PAUSE)):
         status(client, good)
@@ -320,10 +326,10 @@ def test_a_redis_that_hangs_is_not_waited_for(
     before = status(client, good)
     server.hang()
     begin = time.monotonic()
-    outcomes = [status(client, good) for _ in range(10)]
+    outcomes = [status(client, good) for _ in range(30)]
 
-    assert [before, *outcomes] == [200] * 11
-    assert time.monotonic() - begin < 1
+    assert [before, *outcomes] == [200] * 31
+    assert time.monotonic() - begin < 2
 
 
 @pytest.mark.anyio
@@ -384,10 +390,11 @@ def test_a_password_is_used(
 ) -> None:
     good = token()
     with redis_server(tmp_path, password="hush") as server, server.client() as client:
-        with running(provider, clock, CACHE_URL=server.url.replace("hush", "loud")) as wrong:
+        loud = server.url.replace("hush", "loud")
+        with running(provider, clock, CACHE_URL=loud, IDP_TIMEOUT="30") as wrong:
             refused = status(wrong, good)
         before = client.dbsize()
-        with running(provider, clock, CACHE_URL=server.url) as right:
+        with running(provider, clock, CACHE_URL=server.url, IDP_TIMEOUT="30") as right:
             accepted = status(right, good)
         after = client.dbsize()
 

@@ -28,6 +28,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give Redis time on a machine that is busy with other things."""
+    monkeypatch.setattr("app.auth.redis_store.LONGEST_WAIT", 5)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     with redis_server(tmp_path) as running:
@@ -36,7 +42,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @asynccontextmanager
 async def opened(server: RedisServer, clock: Clock) -> AsyncIterator[RedisStore]:
-    async with open_redis(server.url, AUTHORITY, 30, 10, clock, Counters()) as store:
+    async with open_redis(server.url, AUTHORITY, 30, 50, clock, Counters()) as store:
         yield store
 
 
@@ -102,7 +108,8 @@ def status(client: TestClient, token: str) -> int:
 @pytest.fixture
 def deliver(start: Start, server: RedisServer, inbox_url: str, clock: Clock, log: Log) -> Sender:
     """Return a sender to a service whose answers and marks are in Redis."""
-    sender = Sender(start(CACHE_URL=server.url, INBOX_DATABASE_URL=inbox_url), clock)
+    variables = {"CACHE_URL": server.url, "IDP_TIMEOUT": "30", "INBOX_DATABASE_URL": inbox_url}
+    sender = Sender(start(**variables), clock)
     logging.getLogger("app").addHandler(log)
     return sender
 
@@ -112,7 +119,7 @@ async def another_process(server: RedisServer) -> AsyncIterator[RedisMarks]:
     """Return the marks as another replica of the service sees them."""
     settings = AppSettings.read(ENVIRON)
     whose = authority(settings.provider)
-    async with open_redis(server.url, whose, 30, 10, Clock(), Counters()) as store:
+    async with open_redis(server.url, whose, 30, 50, Clock(), Counters()) as store:
         yield RedisMarks(store, settings.revocations.ttl)
 
 
