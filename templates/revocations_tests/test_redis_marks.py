@@ -108,8 +108,8 @@ def status(client: TestClient, token: str) -> int:
 @pytest.fixture
 def deliver(start: Start, server: RedisServer, inbox_url: str, clock: Clock, log: Log) -> Sender:
     """Return a sender to a service whose answers and marks are in Redis."""
-    variables = {"CACHE_URL": server.url, "IDP_TIMEOUT": "30", "INBOX_DATABASE_URL": inbox_url}
-    sender = Sender(start(**variables), clock)
+    client = start(CACHE_URL=server.url, IDP_TIMEOUT="30", INBOX_DATABASE_URL=inbox_url)
+    sender = Sender(client, clock)
     logging.getLogger("app").addHandler(log)
     return sender
 
