@@ -33,8 +33,6 @@ PAUSE = 2.0
 """Seconds that Redis is left alone after it failed: requests must not all wait for it in turn."""
 SILENCE = 60.0
 """Seconds from one line about a failure to the next."""
-EPOCH_LIFETIME = 86_400
-"""Seconds. Much longer than any question to the provider is under way."""
 
 # Only while nobody has forgotten anything since the question was asked
 KEEP = """
@@ -127,7 +125,8 @@ class RedisStore:
         return None
 
     async def _begin_epoch(self) -> None:
-        await self.client.set(self.epoch_name, uuid.uuid4().hex, ex=EPOCH_LIFETIME)
+        # Without an end: an epoch that is gone means that Redis has lost its memory.
+        await self.client.set(self.epoch_name, uuid.uuid4().hex)
 
     async def _sweep(self, is_meant: Callable[[str, bytes], bool]) -> None:
         """Delete the answers of which `is_meant` (name, written form) is true."""

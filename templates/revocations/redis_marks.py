@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Mapping
 from typing import cast
 
-from app.auth.redis_store import EPOCH_LIFETIME, RedisStore
+from app.auth.redis_store import RedisStore
 
 OVERLAP = 300
 """Seconds by which the clock of a Redis that takes over may be behind."""
@@ -14,10 +14,10 @@ OVERLAP = 300
 # Under Redis's own time, so that nobody misses a mark because of a clock that is wrong
 PUT = """
 local now = tonumber(redis.call('TIME')[1])
-for i = 4, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
+for i = 3, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. (now - ARGV[1]))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[2])
 return now
 """
 _MEMBER = re.compile(rb"([0-9a-f]{64}):([0-9]{1,12}(?:\.[0-9]{1,9})?)")
@@ -46,7 +46,7 @@ class RedisMarks:
         names = (self._name, self._store.epoch_name)
 
         async def tell() -> None:
-            await self._put(names, (self._ttl, uuid.uuid4().hex, EPOCH_LIFETIME, *members))
+            await self._put(names, (self._ttl, uuid.uuid4().hex, *members))
 
         await self._store.in_time(tell)
 

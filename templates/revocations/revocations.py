@@ -142,8 +142,9 @@ class Revocations:
 
     def _note(self, marks: Mapping[str, float]) -> None:
         for name, at in marks.items():
-            # An older event does not undo a newer one.
-            self._marks[name] = max(at, self._marks.get(name, at))
+            # An older event does not undo a newer one, and one that is read again lives no longer.
+            if at > self._marks.get(name, -math.inf):
+                self._marks[name] = at
 
 
 class RevocableVerifier:

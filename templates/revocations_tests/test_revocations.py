@@ -141,6 +141,19 @@ async def test_a_mark_is_kept_for_its_time() -> None:
     assert [before, await refused(marks, issued(NOW))] == [True, False]
 
 
+async def test_a_mark_that_is_read_again_lives_no_longer() -> None:
+    """Or the marks of yesterday would be there for ever."""
+    known, shared = memory(), Shared()
+    marks = revocations(known, shared, ttl=100)
+    await marks.revoke_subject("anna", NOW)
+    known.clock.now += 60
+    shared.epoch = shared.seen = b"another"
+    before = await refused(marks, issued(NOW))
+    known.clock.now += 40
+
+    assert [before, await refused(marks, issued(NOW))] == [True, False]
+
+
 @pytest.mark.parametrize("max_age", [None, 0])
 @pytest.mark.parametrize("way", REVOKE)
 async def test_a_remembered_answer_dies_at_once(way: str, max_age: float | None) -> None:

@@ -75,9 +75,16 @@ MUTATIONS = [
     row(
         "an-older-mark-undoes-nothing",
         MARKS,
-        "max(at, self._marks.get(name, at))",
-        "at",
+        "if at > self._marks.get(name, -math.inf):",
+        "if at != self._marks.get(name, -math.inf):",
         TESTS + "an_older_mark_does_not_undo_a_newer_one",
+    ),
+    row(
+        "a-mark-that-is-read-again-lives-no-longer",
+        MARKS,
+        "if at > self._marks.get(name, -math.inf):",
+        "if at >= self._marks.get(name, -math.inf):",
+        TESTS + "a_mark_that_is_read_again_lives_no_longer",
     ),
     row(
         "a-mark-is-kept-for-its-time",
@@ -226,7 +233,7 @@ MUTATIONS = [
     redis(
         "a-mark-changes-the-epoch",
         REDIS,
-        "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])\n",
+        "redis.call('SET', KEYS[2], ARGV[2])\n",
         "",
         "an_event_of_another_process_counts_at_the_next_request",
     ),
