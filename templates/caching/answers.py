@@ -35,9 +35,8 @@ class Answer:
         return end if expires_at is None or end < expires_at else expires_at
 
     def is_about(self, subject: str) -> bool:
-        """Tell whether the token stands for `subject`: its `sub`, else its client."""
-        claims = self.claims
-        return (claims.client_id if claims.subject is None else claims.subject) == subject
+        """Tell whether the token stands for `subject`."""
+        return self.claims.owner == subject
 
 
 class Found(NamedTuple):

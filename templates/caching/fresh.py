@@ -1,6 +1,8 @@
 """The dependency of a route on which a revoked token must not pass, not even for half a minute.
 
-async def close(principal: Annotated[Principal, Security(fresh_bearer, scopes=["close"])])
+    async def close(principal: Annotated[Principal, Security(fresh_bearer, scopes=["close"])])
+
+What is remembered is not asked there, and what the provider says takes its place.
 """
 
 from collections.abc import Awaitable

@@ -104,11 +104,11 @@ class Revocations:
         """Mark `subject` in this process, as it was before a restart."""
         self._note({name_of("subject", subject): at})
 
-    async def check(self, claims: Claims, key: str) -> None:
-        """Raise `InvalidToken` where the token of these claims, and of this key, is revoked."""
+    async def check(self, claims: Claims, token: str) -> None:
+        """Raise `InvalidToken` where `token`, which these claims are about, is revoked."""
         await self.catch_up()
         if self._marks:
-            for name in names_of(claims, key):
+            for name in names_of(claims, self._cache.key_of(token)):
                 check_issued_later(claims, self._marks.get(name))
 
     async def catch_up(self) -> None:
@@ -158,7 +158,7 @@ class RevocableVerifier:
         """Return what is said about `token`. `max_age` in seconds, as for `cache`."""
         claims = await self._cache.verify(token, max_age)
         # After the answer: a mark that came while the provider was asked counts too.
-        await self._revocations.check(claims, self._cache.key_of(token))
+        await self._revocations.check(claims, token)
         return claims
 
     async def check(self) -> None:
@@ -201,9 +201,8 @@ def names_of(claims: Claims, key: str) -> Iterable[str]:
     """Return the marks that would revoke a token."""
     if claims.client_id is not None:
         yield name_of("client", claims.client_id)
-    subject = claims.client_id if claims.subject is None else claims.subject
-    if subject is not None:
-        yield name_of("subject", subject)
+    if claims.owner is not None:
+        yield name_of("subject", claims.owner)
     yield name_of("token", key)
 
 

@@ -141,5 +141,5 @@ def test_an_event_that_cannot_be_read_any_more_stops_no_start(log: Log) -> None:
     restore(events, revocations, NOW)
 
     with pytest.raises(InvalidToken):
-        asyncio.run(revocations.check(replace(claims(), issued_at=NOW), "key"))
+        asyncio.run(revocations.check(replace(claims(), issued_at=NOW), "good"))
     assert log.lines == ["event of the inbox not read event_id=evt_1"]

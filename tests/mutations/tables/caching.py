@@ -246,8 +246,8 @@ MUTATIONS = [
     row(
         "a-machine-is-its-own-subject",
         ANSWERS,
-        "(claims.client_id if claims.subject is None else claims.subject) == subject",
-        "claims.subject == subject",
+        "self.claims.owner == subject",
+        "self.claims.subject == subject",
         TESTS + "a_machine_is_its_own_subject",
     ),
     row(

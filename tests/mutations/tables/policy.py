@@ -207,16 +207,16 @@ MUTATIONS = [
     ),
     Mutation(
         rule="C7-no-subject-means-the-client",
-        file=FILE,
-        old="claims.client_id if claims.subject is None else claims.subject",
-        new="claims.subject",
+        file="app/auth/claims.py",
+        old="self.client_id if self.subject is None else self.subject",
+        new="self.subject",
         test=f"{ACCEPTED}[no-subject-means-the-client]",
     ),
     Mutation(
         rule="C7-an-empty-subject-is-nobody",
-        file=FILE,
-        old="claims.client_id if claims.subject is None else claims.subject",
-        new="claims.subject or claims.client_id",
+        file="app/auth/claims.py",
+        old="self.client_id if self.subject is None else self.subject",
+        new="self.subject or self.client_id",
         test=f"{REFUSED}[C7-subject-is-empty]",
     ),
     Mutation(

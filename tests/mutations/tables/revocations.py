@@ -68,8 +68,8 @@ MUTATIONS = [
     row(
         "a-machine-can-be-marked-as-a-subject",
         MARKS,
-        "subject = claims.client_id if claims.subject is None else claims.subject",
-        "subject = claims.subject",
+        'yield name_of("subject", claims.owner)',
+        'yield name_of("subject", str(claims.subject))',
         TESTS + "a_machine_is_its_own_subject",
     ),
     row(
@@ -117,7 +117,7 @@ MUTATIONS = [
     row(
         "I15-marks-are-asked-after-the-answer",
         MARKS,
-        "        await self._revocations.check(claims, self._cache.key_of(token))\n",
+        "        await self._revocations.check(claims, token)\n",
         "",
         TESTS + "an_answer_on_its_way_comes_too_late",
     ),

@@ -35,6 +35,14 @@ class Claims:
     extra: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     """The remaining claims, read-only all the way down."""
 
+    @property
+    def owner(self) -> str | None:
+        """Whom the token stands for: `sub`, else the client itself (RFC 9068, section 2.2).
+
+        Several servers send no `sub` for a machine's token.
+        """
+        return self.client_id if self.subject is None else self.subject
+
 
 class TokenVerifier(Protocol):
     """The seam between the service and the identity provider."""

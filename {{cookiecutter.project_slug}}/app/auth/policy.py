@@ -96,11 +96,8 @@ def check_client(claims: Claims, client_ids: Set[str]) -> None:
 
 
 def subject_of(claims: Claims) -> str:
-    """Return whom the token stands for: `sub`, else the client itself (RFC 9068, section 2.2).
-
-    Several servers send no `sub` for a machine's token. A blank name is nobody's.
-    """
-    subject = claims.client_id if claims.subject is None else claims.subject
+    """Return whom the token stands for, who has to have a name that is not blank."""
+    subject = claims.owner
     if subject is None or not subject.strip():
         raise InvalidToken("subject")
     return subject
