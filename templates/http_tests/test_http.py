@@ -266,7 +266,7 @@ async def test_calls_in_flight_are_bounded() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
-    client = ProviderClient(Hanging(), time_limit=1)
+    client = ProviderClient(Hanging(), time_limit=5)
     endpoint = Endpoint("POST", "http://localhost/", {})
     waiting = [asyncio.create_task(client.send(endpoint.request(b""))) for _ in range(MAX_CALLS)]
     await asyncio.sleep(0)
@@ -318,7 +318,7 @@ async def test_a_question_that_arrived_is_not_asked_again(
 async def test_a_call_that_finds_no_place_waits_a_moment_and_no_more() -> None:
     """It does not use up the whole time limit: the caller may try another replica."""
     gate = asyncio.Event()
-    client = ProviderClient(Gate(gate), time_limit=1)
+    client = ProviderClient(Gate(gate), time_limit=5)
     request = httpx.Request("POST", "http://localhost/")
     waiting = [asyncio.create_task(client.send(request)) for _ in range(MAX_CALLS)]
     await asyncio.sleep(0)
@@ -332,7 +332,7 @@ async def test_a_call_that_finds_no_place_waits_a_moment_and_no_more() -> None:
 async def test_the_place_of_a_cancelled_call_can_be_taken() -> None:
     """Callers that go away must not use the places up, one by one, until nobody can ask."""
     gate = asyncio.Event()
-    client = ProviderClient(Gate(gate), time_limit=1)
+    client = ProviderClient(Gate(gate), time_limit=5)
     request = httpx.Request("POST", "http://localhost/")
     calls = [asyncio.create_task(client.send(request)) for _ in range(MAX_CALLS)]
     await asyncio.sleep(0)
