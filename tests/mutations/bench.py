@@ -7,21 +7,24 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from tests.mutations.mutation import Mutation
 
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".coverage")
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".coverage")
 FORKS = Path(__file__).with_name("forks.py")
 IMPORTED = (
+    "_hypothesis_pytestplugin",
+    "anyio.pytest_plugin",
     "dbos",
     "fastapi",
     "httpx_aiohttp",
     "hypothesis",
     "jose.jwt",
+    "pytest_cov.plugin",
     "redis.asyncio",
     "starlette.testclient",
     "uvicorn",
@@ -31,6 +34,8 @@ OPTIONS = ("-q", "-p", "no:cacheprovider", "--assert=plain")
 """What is imported already cannot have its assertions rewritten, which would be a warning."""
 BROKEN = re.compile(r"^FAILED .* - (?:NameError|UnboundLocalError|ImportError|ModuleNotFoundError)")
 """What a slip in the edit itself raises. That a test fails then says nothing about the rule."""
+NOT_FOUND = 4
+"""Exit status of pytest for a test that is not there; it runs no other one then."""
 
 
 class Unproved(Exception):
@@ -40,10 +45,13 @@ class Unproved(Exception):
 class Bench:
     """A project that passes its tests, and a process of its Python to run them in."""
 
-    def __init__(self, project: Path, forks: "subprocess.Popen[str]") -> None:
-        """Take a rendered project and a running `forks.py`."""
+    def __init__(
+        self, project: Path, forks: "subprocess.Popen[str]", tests: Collection[str]
+    ) -> None:
+        """Take a rendered project, a running `forks.py`, and the tests that rows will name."""
         self._project = project
         self._forks = forks
+        self._tests = tests
         self._passing: dict[str, frozenset[str]] = {}
 
     def prove(self, mutation: Mutation, scratch: Path) -> None:
@@ -56,7 +64,11 @@ class Bench:
         if not self.passes(mutation.test):
             raise Unproved(f"{mutation.test} does not pass before the edit, or is not there")
         shutil.copytree(self._project, scratch, ignore=NOT_COPIED)
-        (scratch / mutation.file).write_text(mutant, encoding="utf-8")
+        broken = scratch / mutation.file
+        broken.write_text(mutant, encoding="utf-8")
+        # What is compiled already stays, for it is told apart by its time and size.
+        for compiled in broken.parent.glob(f"__pycache__/{broken.stem}.*"):
+            compiled.unlink()
         status, said = self._run(scratch, "-x", "-rf", mutation.test)
         if status == 0:
             raise Unproved(f"nobody noticed: {mutation.test} passes without the rule")
@@ -65,10 +77,13 @@ class Bench:
             raise Unproved(f"it broke, which is no proof (exit status {status})\n{said}")
 
     def passes(self, test: str) -> bool:
-        """Tell whether a test passes in the project as it is. A file is run once, as a whole."""
+        """Tell whether a test passes in the project as it is. All of a file are run at once."""
         file = test.partition("::")[0]
         if file not in self._passing:
-            _, said = self._run(self._project, "-rp", file)
+            named = {other for other in self._tests if other.startswith(f"{file}::")}
+            status, said = self._run(self._project, "-rp", *sorted(named | {test}))
+            if status == NOT_FOUND:
+                _, said = self._run(self._project, "-rp", file)
             self._passing[file] = frozenset(
                 line.removeprefix("PASSED ")
                 for line in said.splitlines()
@@ -91,7 +106,11 @@ class Bench:
 
 @contextmanager
 def open_bench(
-    project: Path, python: str, environment: Mapping[str, str], time_limit: int = 60
+    project: Path,
+    python: str,
+    environment: Mapping[str, str],
+    tests: Collection[str] = (),
+    time_limit: int = 60,
 ) -> Iterator[Bench]:
     """Open a bench for a project. `time_limit` in seconds, for one run of tests."""
     # A line of the summary is cut at the width of the terminal.
@@ -103,7 +122,7 @@ def open_bench(
         stdout=subprocess.PIPE,
         encoding="utf-8",
     ) as forks:
-        yield Bench(project, forks)
+        yield Bench(project, forks, tests)
 
 
 def edited(source: str, mutation: Mutation) -> str:

@@ -6,6 +6,7 @@ Reads a run a line, `[folder, file for the output, argument, ...]` in JSON, and 
 status. It stands alone, as the project's Python runs it, which knows nothing of the template.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -22,6 +23,7 @@ def main() -> None:
     for module in modules:
         with suppress(ImportError):  # not every project needs each of them
             importlib.import_module(module)
+    gc.freeze()  # pytest collects garbage in each fork, and none of it is in here
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

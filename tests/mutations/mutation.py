@@ -31,6 +31,10 @@ class Mutation:
         """Return the combination to prove the rule in: the first one with these answers."""
         return next(answers for answers in COMBINATIONS if self.belongs_to(answers))
 
+    def file_of_tests(self) -> str:
+        """Return the file that the test is in."""
+        return self.test.partition("::")[0]
+
     def belongs_to(self, combination: Mapping[str, Answer]) -> bool:
         """Tell whether the rule is there in a combination."""
         return self.answers.items() <= combination.items()

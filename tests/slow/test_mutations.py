@@ -31,7 +31,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Answer
         if key not in benches:
             project = install(tmp_path_factory.mktemp("bench"), combination)
             python = os.fspath(project.path / ".venv" / "bin" / "python")
-            benches[key] = opened.enter_context(open_bench(project.path, python, environment()))
+            tests = {row.test for row in MUTATIONS if row.combination() == combination}
+            benches[key] = opened.enter_context(
+                open_bench(project.path, python, environment(), tests)
+            )
         return benches[key]
 
     with opened:

@@ -484,7 +484,7 @@ INBOX = [
         "W11-a-locked-inbox-is-given-up-soon",
         "app/inbox.py",
         "asyncio.timeout(PUT_TIMEOUT)",
-        "asyncio.timeout(5)",
+        "asyncio.timeout(15)",
         KEPT + "test_w11_a_locked_inbox_is_no_silence",
     ),
     row(
