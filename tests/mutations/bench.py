@@ -48,7 +48,7 @@ class Bench:
     def __init__(
         self, project: Path, forks: "subprocess.Popen[str]", tests: Collection[str]
     ) -> None:
-        """Take a rendered project, a running `forks.py`, and the tests that rows will name."""
+        """Take a rendered project, a running `forks.py`, and the tests that rows name."""
         self._project = project
         self._forks = forks
         self._tests = tests
@@ -80,8 +80,8 @@ class Bench:
         """Tell whether a test passes in the project as it is. All of a file are run at once."""
         file = test.partition("::")[0]
         if file not in self._passing:
-            named = {other for other in self._tests if other.startswith(f"{file}::")}
-            status, said = self._run(self._project, "-rp", *sorted(named | {test}))
+            named = sorted(other for other in self._tests if other.startswith(f"{file}::"))
+            status, said = self._run(self._project, "-rp", *named)
             if status == NOT_FOUND:
                 _, said = self._run(self._project, "-rp", file)
             self._passing[file] = frozenset(
@@ -109,10 +109,13 @@ def open_bench(
     project: Path,
     python: str,
     environment: Mapping[str, str],
-    tests: Collection[str] = (),
+    tests: Collection[str],
     time_limit: int = 60,
 ) -> Iterator[Bench]:
-    """Open a bench for a project. `time_limit` in seconds, for one run of tests."""
+    """Open a bench for a project and rows that name `tests`.
+
+    `time_limit` in seconds, for one run of tests.
+    """
     # A line of the summary is cut at the width of the terminal.
     variables = {**environment, "COLUMNS": "1000", "PYTHONDONTWRITEBYTECODE": ""}
     with subprocess.Popen(
