@@ -37,6 +37,7 @@ DEPENDENCIES = frozenset(
         "python-jose",
         "redis",
         "ruff",
+        "sqlalchemy",
         "starlette",
         "types-python-jose",
         "uvicorn",

@@ -30,6 +30,7 @@ from app.events import Event
 from app.inbox_claim import SQLITE, InboxNotOpened, OnlyOne, Replica, claim
 from app.inbox_events import BEGUN, TYPE, StoredEvent, stored
 from app.inbox_log import library_log
+from app.inbox_sqlite import complete_sqlite
 from app.inbox_thread import LoopThread
 from app.processing import Processing
 from app.settings import Settings
@@ -264,6 +265,7 @@ async def _starts() -> int:
 async def open_inbox(settings: InboxSettings, processing: Processing) -> AsyncIterator[Inbox]:
     """Open the inbox while the block lasts. Raises `InboxNotOpened`."""
     url = settings.database_url.get_secret_value()
+    complete_sqlite()
     with claim(url) as claimed, library_log():
         inbox = Inbox(processing)
         try:

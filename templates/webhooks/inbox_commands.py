@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from app.inbox import NAME, InboxSettings
 from app.inbox_claim import SQLITE, sqlite_path
 from app.inbox_events import BEGUN, STATES, State, StoredEvent, as_json, stored
+from app.inbox_sqlite import complete_sqlite
 from app.settings import Composition, InvalidSettings, environment
 
 PAGE = 1000
@@ -47,6 +48,7 @@ class Desk:
     def __init__(self, url: str) -> None:
         if url.startswith(SQLITE) and not sqlite_path(url).exists():
             raise NotDone(f"There is no inbox at {sqlite_path(url)}: the service makes one.")
+        complete_sqlite()
         self._client = DBOSClient(
             system_database_url=url,
             serializer=DBOSPortableJSONSerializer(),

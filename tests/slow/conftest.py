@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.combinations import COMBINATIONS, Answers, name
 from tests.conftest import GIT
 from tests.mutations.mutation import read_tables
 from tests.project import Project, render
+from tests.slow.pythons import python_for
 
 FILES_OF_ROWS = {
     row.rule: f"{name(row.combination())}/{row.file_of_tests()}" for row in read_tables()
@@ -43,15 +45,18 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "UV_PYTHON_DOWNLOADS": "never", **more}
 
 
+@dataclass(frozen=True)
 class Installed(Project):
-    """A project that its own commands may change."""
+    """A project that its own commands may change, with the Python they run with."""
 
-    def make(self, target: str, python: str = sys.executable) -> str:
+    python: str
+
+    def make(self, target: str) -> str:
         """Run one of its make targets and return what it printed. Fails with all of it."""
         # What is in the packages is the same for all: mypy looks at it once.
         types = self.path.parent.parent / "mypy"
         result = subprocess.run(
-            ["make", target, f"PYTHON={python}"],
+            ["make", target, f"PYTHON={self.python}"],
             cwd=self.path,
             env=environment(MYPY_CACHE_DIR=str(types)),
             stdout=subprocess.PIPE,
@@ -69,13 +74,13 @@ def installed(
 ) -> Installed:
     """Every combination, one after the other, rendered and installed by its own command."""
     answers: Answers = request.param
-    return install(tmp_path_factory.mktemp("installed"), answers)
+    return install(tmp_path_factory.mktemp("installed"), answers, python_for(answers))
 
 
 def install(into: Path, answers: Answers, python: str = sys.executable) -> Installed:
     """Render a project, commit it as its team would, and install it."""
-    project = Installed(render(into, **answers).path)
+    project = Installed(render(into, **answers).path, python)
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "Begin"]):
         subprocess.run([*GIT, *command], cwd=project.path, check=True)
-    project.make("install", python)
+    project.make("install")
     return project

@@ -4,7 +4,10 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from tests.slow.conftest import Installed
+from tests.slow.pythons import VERSIONS, find_python
 
 CALLS = {
     ("good token", "200"),
@@ -67,6 +70,13 @@ def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
     assert all(good == made for good, made in tables)
     rows = re.findall(r"^  (?:GET|POST) +/widgets +(\S.*?)  +(\d{3})\b", said, flags=re.M)
     assert set(rows) >= expected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_python_is_there_to_run_it(version: str) -> None:
+    """Each combination runs with one of those that its metadata allows."""
+    if find_python(version) is None:
+        pytest.skip(f"there is no Python {version}: another one runs the combinations in its place")
 
 
 def test_its_commands_leave_nothing_to_commit(installed: Installed) -> None:

@@ -17,6 +17,7 @@ READ = TESTS + "test_events.py::"
 DONE = TESTS + "test_processing.py::"
 KEPT = TESTS + "test_inbox.py::"
 TOLD = TESTS + "test_inbox_commands.py::"
+LATER = TESTS + "test_inbox_sqlite.py::"
 SET = TESTS + "test_webhook_settings.py::"
 KEYS = TESTS + "test_api_keys.py::"
 VENDOR = TESTS + "test_avnology_webhook.py::"
@@ -614,6 +615,27 @@ INBOX = [
         "        except psycopg.Error:\n            raise InboxNotOpened(\n",
         "        except ZeroDivisionError:\n            raise InboxNotOpened(\n",
         KEPT + "test_no_server_at_the_address_is_said_without_the_password",
+    ),
+    row(
+        "an-old-sqlite-tells-the-time",
+        "app/inbox_sqlite.py",
+        '        connection.create_function("unixepoch", 1, _unixepoch)\n',
+        "        pass\n",
+        LATER + "test_it_tells_the_time_to_the_millisecond",
+    ),
+    row(
+        "an-old-sqlite-knows-what-it-knew",
+        "app/inbox_sqlite.py",
+        'if moment == "subsec":',
+        "if moment:",
+        LATER + "test_it_knows_what_it_knew",
+    ),
+    row(
+        "a-new-sqlite-is-left-alone",
+        "app/inbox_sqlite.py",
+        "if missing and not",
+        "if not",
+        LATER + "test_a_newer_one_is_left_alone",
     ),
     row(
         "L1-no-traceback-of-the-library",

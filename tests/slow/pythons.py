@@ -1,0 +1,36 @@
+"""The Pythons that a service supports, as far as this machine has them."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import OWN_ENVIRONMENT
+from tests.combinations import COMBINATIONS, Answers
+
+VERSIONS = ("3.11", "3.12", "3.13")
+RUNS = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
+
+
+@functools.cache
+def find_python(version: str) -> str | None:
+    """Return a Python of that version that runs: this one, from the search path or from pyenv."""
+    pyenv = Path(OWN_ENVIRONMENT.get("PYENV_ROOT") or Path(OWN_ENVIRONMENT["HOME"], ".pyenv"))
+    installed = sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))
+    for candidate in (sys.executable, shutil.which(f"python{version}"), *map(os.fspath, installed)):
+        if candidate is not None:
+            said = subprocess.run([candidate, "-c", RUNS], capture_output=True, encoding="utf-8")
+            if said.stdout.strip() == version:
+                return candidate
+    return None
+
+
+def python_for(combination: Answers) -> str:
+    """Return the Python to run a combination with: each mode and each choice meets all of them.
+
+    That of the tests, where the machine has not got it.
+    """
+    turn = COMBINATIONS.index(combination) % len(VERSIONS)
+    return find_python(VERSIONS[turn]) or sys.executable
