@@ -5,7 +5,7 @@ MODE ?=
 CACHING ?=
 WEBHOOKS ?=
 # How many combinations `make test-slow` works on at a time.
-WORKERS ?= 3
+WORKERS ?= 2
 # What `make bench` measures: the rows with this in their names, and how often.
 ONLY ?=
 ROUNDS ?=

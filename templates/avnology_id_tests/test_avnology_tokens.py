@@ -59,7 +59,7 @@ class Platform(httpx.AsyncBaseTransport):
         return httpx.Response(200, json=document)
 
 
-def connect(platform: Platform, clock: Clock | None = None, timeout: float = 2) -> AsyncAvnologyId:
+def connect(platform: Platform, clock: Clock | None = None, timeout: float = 30) -> AsyncAvnologyId:
     return AsyncAvnologyId(
         base_url="https://id.example",
         client_id="app_1",

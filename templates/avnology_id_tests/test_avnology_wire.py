@@ -62,7 +62,7 @@ async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def connect(
-    url: str, limit: float = 2, transport: httpx.AsyncBaseTransport | None = None
+    url: str, limit: float = PATIENCE, transport: httpx.AsyncBaseTransport | None = None
 ) -> AsyncAvnologyId:
     return AsyncAvnologyId(
         base_url=url,
@@ -73,12 +73,12 @@ def connect(
     )
 
 
-async def ask(url: str, limit: float = 2) -> TokenIntrospection:
+async def ask(url: str, limit: float = PATIENCE) -> TokenIntrospection:
     async with connect(url, limit) as client:
         return await client.oauth.introspect_token(token="x")
 
 
-async def code(url: str, limit: float = 2) -> str:
+async def code(url: str, limit: float = PATIENCE) -> str:
     """Return the code of the error that a call ends with."""
     with pytest.raises((errors.NetworkError, errors.TimeoutError)) as refusal:
         await ask(url, limit)

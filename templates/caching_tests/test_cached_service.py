@@ -75,7 +75,7 @@ def test_the_policy_is_asked_on_a_hit(start: Start, token: IssueToken, clock: Cl
 
 async def many(provider: Provider, clock: Clock, token: str, number: int) -> list[int]:
     """Return what comes of so many first requests at once."""
-    settings = AppSettings.read({**ENVIRON, "IDP_TIMEOUT": "10"})
+    settings = AppSettings.read(ENVIRON)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
     async with (
         app.router.lifespan_context(app),

@@ -65,10 +65,10 @@ def test_two_services_share_answers(
 ) -> None:
     """Also which scopes a token has, so nobody gains any by going to another one."""
     good = token(scopes=("read:widgets",))
-    with running(provider, clock, CACHE_URL=process.url, IDP_TIMEOUT="30") as one:
+    with running(provider, clock, CACHE_URL=process.url) as one:
         first = status(one, good)
     provider.outage = True
-    with running(provider, clock, CACHE_URL=process.url, IDP_TIMEOUT="30") as two:
+    with running(provider, clock, CACHE_URL=process.url) as two:
         written = two.post("/widgets", headers=bearer(good), json={"name": "lever"})
 
         assert [first, status(two, good), written.status_code] == [200, 200, 403]
@@ -100,7 +100,7 @@ def test_redis_sees_no_token(
     process: RedisServer, redis: "Redis", start: Start, token: IssueToken
 ) -> None:
     """Nobody who watches it learns one, or finds it by its plain hash."""
-    client = start(CACHE_URL=process.url, IDP_TIMEOUT="30")
+    client = start(CACHE_URL=process.url)
     good = token(subject="anna", scopes=("write:widgets",))
     seen: list[str] = []
     with redis.monitor() as monitor:  # type: ignore[no-untyped-call]
@@ -284,7 +284,7 @@ def test_a_redis_that_is_killed_is_missed_by_nobody(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """I18: live calls instead, and used again when it is back. One line says so, not one each."""
-    client = start(CACHE_URL=server.url, IDP_TIMEOUT="30")
+    client = start(CACHE_URL=server.url)
     good = token()
     outcomes = [status(client, good)]
     server.kill()
@@ -308,7 +308,7 @@ def test_a_redis_that_stays_away_is_mentioned_once_a_minute(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.kill()
-    client = start(CACHE_URL=server.url, IDP_TIMEOUT="30")
+    client = start(CACHE_URL=server.url)
     good = token()
     for _ in range(int(2 * SILENCE / PAUSE)):
         status(client, good)
@@ -321,7 +321,7 @@ def test_a_redis_that_hangs_is_not_waited_for(
     server: RedisServer, start: Start, token: IssueToken
 ) -> None:
     """The first one waits a little, the next ones not at all: forty waits are 8 seconds."""
-    client = start(CACHE_URL=server.url, IDP_TIMEOUT="30")
+    client = start(CACHE_URL=server.url, IDP_TIMEOUT="2")
     good = token()
     before = status(client, good)
     server.hang()
@@ -391,10 +391,10 @@ def test_a_password_is_used(
     good = token()
     with redis_server(tmp_path, password="hush") as server, server.client() as client:
         loud = server.url.replace("hush", "loud")
-        with running(provider, clock, CACHE_URL=loud, IDP_TIMEOUT="30") as wrong:
+        with running(provider, clock, CACHE_URL=loud) as wrong:
             refused = status(wrong, good)
         before = client.dbsize()
-        with running(provider, clock, CACHE_URL=server.url, IDP_TIMEOUT="30") as right:
+        with running(provider, clock, CACHE_URL=server.url) as right:
             accepted = status(right, good)
         after = client.dbsize()
 

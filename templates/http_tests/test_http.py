@@ -60,12 +60,12 @@ async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await reader.read()
 
 
-async def ask(endpoint: Endpoint, time_limit: float = 2) -> Answer:
+async def ask(endpoint: Endpoint, time_limit: float = PATIENCE) -> Answer:
     async with open_client(time_limit) as client:
         return await client.send(endpoint.request(b"token=x"))
 
 
-async def reason(endpoint: Endpoint, time_limit: float = 2) -> str:
+async def reason(endpoint: Endpoint, time_limit: float = PATIENCE) -> str:
     with pytest.raises(ProviderUnavailable) as refusal:
         await ask(endpoint, time_limit)
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None

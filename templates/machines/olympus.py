@@ -18,6 +18,8 @@ from dev.variables import service_settings
 from tests.callers import AUDIENCE
 
 SCOPES = "read:widgets write:widgets"
+SETTINGS = {"CLOCK_LEEWAY": "0", "IDP_TIMEOUT": "5"}
+"""An expiry is one to the second, and a machine that is busy is given time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def service(provider: Endpoints, folder: Path, **variables: str) -> Iterator[htt
     `variables` come on top of those that make it ask `provider`.
     """
     (port,) = free_ports(1)
-    environment = {**service_settings(provider), "CLOCK_LEEWAY": "0", **variables}
+    environment = {**SETTINGS, **service_settings(provider), **variables}
     url = f"http://{HOST}:{port}"
     log = folder / "service.log"
     with (

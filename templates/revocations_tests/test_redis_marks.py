@@ -108,7 +108,7 @@ def status(client: TestClient, token: str) -> int:
 @pytest.fixture
 def deliver(start: Start, server: RedisServer, inbox_url: str, clock: Clock, log: Log) -> Sender:
     """Return a sender to a service whose answers and marks are in Redis."""
-    client = start(CACHE_URL=server.url, IDP_TIMEOUT="30", INBOX_DATABASE_URL=inbox_url)
+    client = start(CACHE_URL=server.url, INBOX_DATABASE_URL=inbox_url)
     sender = Sender(client, clock)
     logging.getLogger("app").addHandler(log)
     return sender

@@ -99,6 +99,12 @@ def log() -> Iterator[Log]:
     logger.removeHandler(handler)
 
 
+@pytest.fixture(autouse=True)
+def unhurried_inbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the inbox time on a machine that is busy with other things."""
+    monkeypatch.setattr("app.inbox.PUT_TIMEOUT", 30)
+
+
 @pytest.fixture
 def inbox_url(tmp_path: Path) -> str:
     """Return the address of an inbox that is new."""

@@ -62,7 +62,7 @@ class Installed(Project):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=600,
+            timeout=1800,
         )
         assert result.returncode == 0, f"make {target} failed in {self.path}\n{result.stdout}"
         return result.stdout

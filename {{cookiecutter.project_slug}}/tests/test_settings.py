@@ -21,7 +21,7 @@ def problems(**variables: str) -> list[str]:
 
 
 def test_defaults() -> None:
-    settings = AppSettings.read(ENVIRON)
+    settings = AppSettings.read({**ENVIRON, "IDP_TIMEOUT": ""})
 
     assert settings.service.idp_timeout == 2
     assert settings.service.request_max_bytes == 1_048_576
