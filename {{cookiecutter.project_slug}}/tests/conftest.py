@@ -19,8 +19,7 @@ from dev.variables import service_settings
 from tests.callers import Clock
 
 ENVIRON = {**service_settings(Endpoints.local(PUBLIC_PORT, ADMIN_PORT)), "IDP_TIMEOUT": "30"}
-"""What the service is started with: the addresses of the local provider, and time on a busy machine.
-"""
+"""What the service is started with: the local provider's addresses, and time on a busy machine."""
 # The same examples at every run. The first one takes long, as tables of Unicode are built for it.
 property_tests.register_profile(
     "service", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
