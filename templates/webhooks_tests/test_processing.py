@@ -104,13 +104,14 @@ async def test_after_a_crash_the_record_says_so(log: Log) -> None:
 
 @pytest.mark.anyio
 async def test_a_handler_that_hangs_is_given_up() -> None:
+    """What it would come to later is not waited for."""
+
     async def hang(event: Event, subject: str, at: float) -> None:
-        await asyncio.Event().wait()
+        await asyncio.sleep(1)
 
     hanging = Processing({"user.updated": hang}, Clock(), pauses=(), timeout=0.01)
-    async with asyncio.timeout(30):
-        with pytest.raises(EventFailed, match=r"^TimeoutError$"):
-            await hanging.process(body(), NOW)
+    with pytest.raises(EventFailed, match=r"^TimeoutError$"):
+        await hanging.process(body(), NOW)
 
 
 @pytest.mark.anyio

@@ -11,20 +11,26 @@ from tests import OWN_ENVIRONMENT
 from tests.combinations import COMBINATIONS, Answers
 
 VERSIONS = ("3.11", "3.12", "3.13")
-RUNS = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
 
 
 @functools.cache
 def find_python(version: str) -> str | None:
-    """Return a Python of that version that runs: this one, from the search path or from pyenv."""
+    """Return a Python of that version: this one, or a whole one of the search path or of pyenv."""
+    if version_of(sys.executable) == version:
+        return sys.executable
     pyenv = Path(OWN_ENVIRONMENT.get("PYENV_ROOT") or Path(OWN_ENVIRONMENT["HOME"], ".pyenv"))
     installed = sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))
-    for candidate in (sys.executable, shutil.which(f"python{version}"), *map(os.fspath, installed)):
-        if candidate is not None:
-            said = subprocess.run([candidate, "-c", RUNS], capture_output=True, encoding="utf-8")
-            if said.stdout.strip() == version:
-                return candidate
+    for candidate in (shutil.which(f"python{version}"), *map(os.fspath, installed)):
+        if candidate is not None and version_of(candidate, "import ensurepip") == version:
+            return candidate
     return None
+
+
+def version_of(python: str, whole: str = "") -> str:
+    """Return the version of a Python, and nothing where it does not run, or not with `whole`."""
+    tell = f"{whole}\nimport sys; print('%d.%d' % sys.version_info[:2])"
+    said = subprocess.run([python, "-c", tell], capture_output=True, encoding="utf-8")
+    return said.stdout.strip()
 
 
 def python_for(combination: Answers) -> str:

@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
+from tests.combinations import COMBINATIONS, OPTIONS
 from tests.slow.conftest import Installed
-from tests.slow.pythons import VERSIONS, find_python
+from tests.slow.pythons import VERSIONS, find_python, python_for, version_of
 
 CALLS = {
     ("good token", "200"),
@@ -45,9 +46,10 @@ def test_it_passes_its_own_checks(installed: Installed) -> None:
 
 
 def test_it_passes_its_own_tests(installed: Installed) -> None:
-    """With its bound on coverage, and without a warning."""
+    """With its bound on coverage, without a warning, and with the Python that it is to run with."""
     said = installed.make("test")
 
+    assert f"-- Python {version_of(installed.python)}." in said
     (closing,) = re.findall(r"^=+ (.* passed.*) in .*=+$", said, flags=re.M)
     assert not re.search(r"failed|error|warning", closing)
     assert re.search(r"^Required test coverage of 95(\.0)?% reached", said, flags=re.M)
@@ -73,10 +75,14 @@ def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_python_is_there_to_run_it(version: str) -> None:
-    """Each combination runs with one of those that its metadata allows."""
-    if find_python(version) is None:
+def test_each_answer_meets_each_python(version: str) -> None:
+    """Of those that its metadata allows: a team takes a newer one without asking the template."""
+    python = find_python(version)
+    if python is None:
         pytest.skip(f"there is no Python {version}: another one runs the combinations in its place")
+    met = [combination for combination in COMBINATIONS if python_for(combination) == python]
+
+    assert all({row[question] for row in met} == set(OPTIONS[question]) for question in OPTIONS)
 
 
 def test_its_commands_leave_nothing_to_commit(installed: Installed) -> None:

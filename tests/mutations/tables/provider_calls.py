@@ -17,7 +17,7 @@ MUTATIONS = [
         file=WIRE_FILE,
         old="asyncio.timeout(self._time_limit)",
         new="asyncio.timeout(self._time_limit * 5)",
-        test=TESTS + "test_the_time_limit_includes_the_retry",
+        test=TESTS + "test_a_black_hole_costs_the_time_limit_and_no_more",
     ),
     Mutation(
         rule="I6-the-limit-includes-the-retry",

@@ -268,7 +268,7 @@ MUTATIONS = [
         rule="sdk-I6-one-limit-for-the-whole-call",
         old="asyncio.timeout(self._time_limit)",
         new="asyncio.timeout(self._time_limit * 5)",
-        test=WIRE + "test_the_time_limit_includes_the_retry",
+        test=WIRE + "test_a_black_hole_costs_the_time_limit_and_no_more",
     ),
     wire(
         rule="sdk-I6-a-failed-connection-is-tried-once-more",

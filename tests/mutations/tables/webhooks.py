@@ -485,8 +485,8 @@ INBOX = [
         "W11-a-locked-inbox-is-given-up-soon",
         "app/inbox.py",
         "asyncio.timeout(PUT_TIMEOUT)",
-        "asyncio.timeout(15)",
-        KEPT + "test_w11_a_locked_inbox_is_no_silence",
+        "asyncio.timeout(5)",
+        KEPT + "test_w11_a_locked_inbox_is_not_waited_for",
     ),
     row(
         "W11-what-is-given-up-may-still-be-stored",
