@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from dev.environment import HOST
 from dev.processes import free_ports
 
-START = 30.0
+START = 10.0
 """Seconds to wait for a server that was started."""
 
 
@@ -68,6 +68,16 @@ class RedisServer:
         """Let it take connections and answer nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it go on, with what it was sent meanwhile first."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def connections(self) -> int:
+        """Return how many it has taken since it was started, this one included."""
+        with self.client() as client:
+            return int(client.info("stats")["total_connections_received"])
 
 
 @contextmanager

@@ -176,7 +176,7 @@ async def test_the_numbers_are_reported_regularly(capsys: pytest.CaptureFixture[
     counters = Counters(hits=3)
     reports = asyncio.create_task(report_regularly(counters, lambda: None, interval=0.01))
     written = ""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(10):
         while len(LINE.findall(written)) < 2:
             await asyncio.sleep(0.01)
             written += capsys.readouterr().err

@@ -80,7 +80,7 @@ class Log(logging.Handler):
         return self.saying(words)
 
 
-def eventually(happened: Callable[[], bool], shown: object = None, seconds: float = 30) -> None:
+def eventually(happened: Callable[[], bool], shown: object = None, seconds: float = 10) -> None:
     """Wait until `happened`, and fail when it does not within some seconds."""
     deadline = time.monotonic() + seconds
     while not happened():
@@ -97,12 +97,6 @@ def log() -> Iterator[Log]:
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
-
-
-@pytest.fixture(autouse=True)
-def unhurried_inbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the inbox time on a machine that is busy with other things."""
-    monkeypatch.setattr("app.inbox.PUT_TIMEOUT", 30)
 
 
 @pytest.fixture

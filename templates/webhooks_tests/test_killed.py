@@ -64,7 +64,7 @@ class Service:
         ):
             wait_until_up(process, self.url + "/health/live")
             if seconds is None:
-                eventually(lambda: len(self.records()) == DELIVERIES, seconds=300)
+                eventually(lambda: len(self.records()) == DELIVERIES, seconds=60)
                 return
             time.sleep(seconds)
             process.send_signal(signal.SIGKILL)

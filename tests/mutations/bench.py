@@ -110,7 +110,7 @@ def open_bench(
     python: str,
     environment: Mapping[str, str],
     tests: Collection[str],
-    time_limit: int = 300,
+    time_limit: int = 60,
 ) -> Iterator[Bench]:
     """Open a bench for a project and rows that name `tests`.
 

@@ -56,12 +56,6 @@ def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take no check for one that hangs on a machine that is busy with other things."""
-    monkeypatch.setattr("app.readiness.BOUND", 10)
-
-
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
