@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -79,7 +78,7 @@ async def test_an_answer_leaves_memory_when_its_time_is_over() -> None:
 
 async def test_an_answer_without_expiry_has_its_time_all_the_same() -> None:
     known = memory(CACHE_TTL="30")
-    known.source.says["good"] = replace(claims(), expires_at=None)
+    known.source.says["good"] = claims()._replace(expires_at=None)
     await known.ask()
     known.clock.now += 30
     await known.ask()
@@ -171,7 +170,7 @@ async def test_the_answers_that_are_used_stay() -> None:
 async def test_an_answer_that_is_too_large_is_not_remembered() -> None:
     known = memory()
     large = MappingProxyType({"ext": "x" * MAX_SIZE})
-    known.source.says["large"] = replace(claims(), extra=large)
+    known.source.says["large"] = claims()._replace(extra=large)
 
     assert [await known.ask("large"), await known.ask("large")] == ["anna", "anna"]
     assert known.source.asked == ["large", "large"]
@@ -183,7 +182,7 @@ async def test_an_answer_that_is_nested_too_deeply_is_not_remembered() -> None:
     ext: object = ()
     for _ in range(800):
         ext = MappingProxyType({"x": ext})
-    known.source.says["deep"] = replace(claims(), extra=MappingProxyType({"ext": ext}))
+    known.source.says["deep"] = claims()._replace(extra=MappingProxyType({"ext": ext}))
 
     assert [await known.ask("deep"), await known.ask("deep")] == ["anna", "anna"]
 
@@ -394,7 +393,7 @@ async def test_the_rest_is_not_forgotten(way: str) -> None:
 
 async def test_a_machine_is_its_own_subject() -> None:
     known = memory()
-    known.source.says["good"] = replace(claims(), subject=None)
+    known.source.says["good"] = claims()._replace(subject=None)
     await known.ask()
     await known.verifier.forget_subject("site")
     await known.ask()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -141,5 +140,5 @@ def test_an_event_that_cannot_be_read_any_more_stops_no_start(log: Log) -> None:
     restore(events, revocations, NOW)
 
     with pytest.raises(InvalidToken):
-        asyncio.run(revocations.check(replace(claims(), issued_at=NOW), "good"))
+        asyncio.run(revocations.check(claims()._replace(issued_at=NOW), "good"))
     assert log.lines == ["event of the inbox not read event_id=evt_1"]

@@ -128,6 +128,7 @@ MALFORMED = {
     "H4-comma": b"Bearer a, Bearer b",
     "H4-quotes": b'Bearer "abc"',
     "H4-equals-inside": b"Bearer a=b",
+    "H4-equals-alone": b"Bearer ==",
     "H4-no-blank": b"Bearer,abc",
     "H4-slash-for-a-blank": b"Bearer/abc",
     "H9-just-too-long": b"Bearer " + b"a" * 8193,

@@ -136,9 +136,15 @@ MUTATIONS = [
     ),
     jws(
         rule="S3-three-segments",
-        old='    if not _COMPACT.fullmatch(token):\n        raise InvalidToken("not_compact")\n',
-        new="",
+        old='if raw.translate(None, _ALPHABET) != b".." or not',
+        new="if not",
         test=NO_TEXT,
+    ),
+    jws(
+        rule="S3-no-segment-is-empty",
+        old=" or not (segment and payload and signature)",
+        new="",
+        test=f"{MANGLED}[S1-no-signature]",
     ),
     jws(
         rule="A1-the-algorithm-is-on-the-list",

@@ -8,6 +8,7 @@ It is one dependency, not a chain of them: each further one would cost every req
 import hashlib
 import logging
 import re
+import string
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ MAX_TOKEN_LENGTH = 8192
 
 # The scheme in any case, and nothing else that a scheme's name could go on with
 _SCHEME = re.compile(rb"bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
-_B64TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+_ALPHABET = (string.ascii_letters + string.digits + "-._~+/").encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,16 @@ def bearer_token(scope: Mapping[str, Any]) -> str:
         raise InvalidRequest("token_in_query")
     if len(token) > MAX_TOKEN_LENGTH:
         raise InvalidToken("too_long")
-    if credentials[scheme.end()] != ord(" ") or not _B64TOKEN.fullmatch(token):
+    if credentials[scheme.end()] != ord(" ") or not is_b64token(token):
         raise InvalidToken("malformed")
     return token.decode("ascii")
+
+
+def is_b64token(text: bytes) -> bool:
+    """Tell whether `text` is spelled as a token may be (`b64token` of RFC 6750, section 2.1)."""
+    stripped = text.rstrip(b"=")
+    # Without its alphabet, nothing is left: several times faster than a regular expression
+    return stripped != b"" and not stripped.translate(None, _ALPHABET)
 
 
 def token_in_query(scope: Mapping[str, Any]) -> bool:

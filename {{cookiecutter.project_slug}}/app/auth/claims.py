@@ -7,17 +7,15 @@ are good enough is decided elsewhere (`policy`); here a claim only has to be wha
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class MalformedClaims(ValueError):
     """The answer is not what the protocol promises. The text names the claim, never its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What the provider vouches for. Times are in seconds since 1970; `None` means not said."""
 
     subject: str | None = None
@@ -32,7 +30,7 @@ class Claims:
     token_type: str | None = None
     bound: bool = False
     """Whether the token is tied to a key (`cnf`, RFC 7800), so that bearing it proves nothing."""
-    extra: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    extra: Mapping[str, object] = MappingProxyType({})
     """The remaining claims, read-only all the way down."""
 
     @property
