@@ -23,6 +23,8 @@ from app.settings import Names, ProviderUrl, Settings
 ALGORITHMS = {"RS256", "RS384", "RS512", "ES256", "ES384", "ES512"}
 """What may be set. Never an algorithm with a shared key: whoever verifies with it can sign."""
 
+_OF_OTHER_TOKENS = {"nonce", "at_hash", "c_hash", "s_hash", "events"}
+
 
 class ProviderSettings(Settings):
     """Whose tokens are accepted, and where the keys are."""
@@ -129,9 +131,9 @@ def check_access_token(kind: str, document: Mapping[str, object], claims: Claims
     They share its keys, and in Hydra even the header `typ: JWT`. An access token of Hydra names its
     scopes; an ID token names the client as its audience and carries hashes or a nonce.
     """
-    if not {"nonce", "at_hash", "c_hash", "s_hash", "events"}.isdisjoint(document):
+    if not _OF_OTHER_TOKENS.isdisjoint(document):
         raise InvalidToken("other_kind")
     if kind == "at+jwt":
         return
-    if document.keys().isdisjoint({"scp", "scope"}) or claims.audience == {claims.client_id}:
+    if not ("scp" in document or "scope" in document) or claims.audience == {claims.client_id}:
         raise InvalidToken("other_kind")

@@ -209,7 +209,7 @@ MUTATIONS = [
     Mutation(
         rule="C5-every-audience-is-text",
         file=FILE,
-        old=" and all(isinstance(item, str) for item in value)",
+        old=" and set(map(type, value)) <= {str}",
         new="",
         test=f"{OUTAGE}[C5-audience-holds-a-number]",
     ),

@@ -94,7 +94,7 @@ MUTATIONS = [
     ),
     verifier(
         rule="T2-hydra-names-scopes-in-access-tokens",
-        old='document.keys().isdisjoint({"scp", "scope"}) or ',
+        old='not ("scp" in document or "scope" in document) or ',
         new="",
         test=f"{CLAIMS}[T2-no-scope-claim]",
     ),

@@ -133,7 +133,7 @@ def _texts(document: Mapping[str, object], name: str) -> frozenset[str]:
         return frozenset()
     if isinstance(value, str):
         return frozenset((value,))
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if isinstance(value, list) and set(map(type, value)) <= {str}:
         return frozenset(value)
     raise MalformedClaims(name)
 
