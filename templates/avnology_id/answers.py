@@ -1,6 +1,7 @@
 """What an answer of the platform says, read strictly, or the error that it stands for."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -10,7 +11,9 @@ from avnology_id.wire import Reply, retry_after
 
 Result = TypeVar("Result")
 
-_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+# What may be shown: the platform's own codes, those of OAuth, and ids too short for a token
+_CODE = re.compile(r"AVNOLOGY_[A-Z_]{1,32}[0-9]{1,6}|[a-z]+(?:_[a-z]+){0,5}")
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 _BY_STATUS: Mapping[int, type[errors.AvnologyIdError]] = {
     400: errors.ValidationError,
     401: errors.UnauthorizedError,
@@ -48,7 +51,7 @@ def read(reply: Reply, make: Callable[[dict[str, object]], Result]) -> Result:
 
 
 def parse_object(raw: bytes) -> dict[str, object]:
-    """Parse a JSON object: UTF-8, no name twice, no NaN, no half of a surrogate pair."""
+    """Parse a JSON object: UTF-8, no name twice, finite numbers, no half of a surrogate pair."""
     try:
         text = raw.decode()
         document: object = _DECODER.decode(text)
@@ -107,7 +110,7 @@ def error_of(reply: Reply, now: float) -> errors.AvnologyIdError:
     document = _refusal(reply.body)
     inner = document.get("error")
     fields: Mapping[str, Any] = inner if isinstance(inner, dict) else document
-    code = _word(fields.get("code")) or _word(inner)
+    code = _shown(fields.get("code"), _CODE) or _shown(inner, _CODE)
     details = fields.get("details")
     message = fields.get("message", document.get("error_description"))
     wait = reply.headers.get("retry-after")
@@ -140,12 +143,12 @@ def _refusal(body: bytes) -> dict[str, object]:
 
 
 def _request_id(reply: Reply, fields: Mapping[str, object]) -> str | None:
-    return _word(reply.headers.get("x-request-id")) or _word(fields.get("request_id"))
+    return _shown(reply.headers.get("x-request-id"), _ID) or _shown(fields.get("request_id"), _ID)
 
 
-def _word(value: object) -> str | None:
-    """Return `value` if it is one that a log line may hold."""
-    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+def _shown(value: object, form: re.Pattern[str]) -> str | None:
+    """Return `value` if it is one that a log line may hold: what repeats a token is not."""
+    return value if isinstance(value, str) and form.fullmatch(value) else None
 
 
 def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
@@ -160,4 +163,13 @@ def _refuse_constant(name: str) -> object:
     raise Malformed("NaN and Infinity are not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise Malformed("a number is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_names, parse_constant=_refuse_constant, parse_float=_finite
+)

@@ -161,13 +161,21 @@ async def test_the_text_of_an_error_is_its_code_and_status() -> None:
     assert "s3cret" not in repr(refusal.value)
 
 
-@pytest.mark.parametrize("word", ["two words", "a\nb", "", "x" * 129, "é"])
+@pytest.mark.parametrize("word", ["two words", "a\nb", "", "at_" + "x1" * 20, "é"])
 async def test_a_code_or_an_id_that_is_no_word_is_none(word: str) -> None:
     """Both end up in the log."""
     with pytest.raises(errors.ApiError) as refusal:
         await get_user(httpx.Response(500, json={"code": word, "request_id": word}))
 
     assert (refusal.value.code, refusal.value.request_id) == ("status_500", None)
+
+
+async def test_a_code_that_repeats_a_short_token_is_none() -> None:
+    """L1: codes are the platform's or those of OAuth, and nothing that looks like a token."""
+    with pytest.raises(errors.ApiError) as refusal:
+        await get_user(httpx.Response(500, json={"error": "at_0123abcdEF"}))
+
+    assert str(refusal.value) == "status_500 (status 500)"
 
 
 NAMES: dict[str, tuple[dict[str, object], str | None]] = {

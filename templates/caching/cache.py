@@ -11,10 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from cachetools import TLRUCache
 from pydantic import Field, SecretStr, field_validator
 
-from app.auth.answers import Answer, MemoryStore, Store
+from app.auth.answers import Answer, Expiring, MemoryStore, Store
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.counters import Counters, report, report_regularly
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
@@ -120,7 +119,7 @@ class CachedVerifier:
         self._counters = counters
         self._keys = hashlib.sha256("\0".join((DOMAIN, *authority, "")).encode())
         # Apart from the good answers: junk tokens, however many, push out nothing but each other.
-        self._refused: TLRUCache[str, float] = TLRUCache(
+        self._refused = Expiring[float](
             settings.max_entries, lambda _, asked_at, __: asked_at + settings.negative_ttl, clock
         )
         self._flights: dict[str, Flight] = {}
@@ -137,7 +136,8 @@ class CachedVerifier:
             max_age = 0
         key = self.key_of(token)
         now = self._clock()
-        if key in self._refused and (max_age is None or self._refused[key] > now - max_age):
+        refused_at = self._refused.look(key)
+        if refused_at is not None and (max_age is None or refused_at > now - max_age):
             self._counters.negative_hits += 1
             raise InvalidToken("inactive")
         answer, epoch = await self.store.find(key)
@@ -232,7 +232,7 @@ class CachedVerifier:
         is_known: bool,
     ) -> None:
         if isinstance(outcome, Claims):
-            self._refused.pop(key, None)
+            self._refused.discard(key)
             if Answer(outcome, asked_at).until(self._ttl) > self._clock():
                 await self.store.keep(key, Answer(outcome, asked_at), epoch)
         elif not isinstance(outcome, ProviderUnavailable):  # which says nothing about the token

@@ -46,8 +46,9 @@ def handlers(users: Users, revocations: Revocations) -> Mapping[str, Handler]:
             raise TryAgain from None
 
     async def user_gone(event: Event, subject: str, at: float) -> None:
-        await user_changed(event, subject, at)
+        # First what protects: the rest may fail.
         await session_revoked(event, subject, at)
+        await user_changed(event, subject, at)
 
     return {
         "user.created": user_changed,

@@ -65,7 +65,10 @@ def read_key_set(raw: bytes, algorithms: Set[str]) -> list[VerificationKey]:
             usable += read_key(member, algorithms)
         except UnusableKey as problem:
             problems.append(str(problem))
-            logger.warning("key left out kid=%.40r reason=%s", member.get("kid"), problem)
+            key_id = member.get("kid")
+            # No list, however deeply nested: to show it may take more than there is of the stack.
+            name = key_id if isinstance(key_id, str) else None
+            logger.warning("key left out kid=%.40r reason=%s", name, problem)
     if not usable:
         raise UnusableKey("no key can be used: " + (", ".join(sorted(set(problems))) or "no keys"))
     return usable
@@ -79,7 +82,8 @@ def check_no_private_key(members: Iterable[Mapping[str, object]]) -> None:
 
 def check_names_are_unique(members: Iterable[Mapping[str, object]]) -> None:
     """Refuse a set in which two keys have one name: which of them is meant is anybody's guess."""
-    names = Counter(str(member["kid"]) for member in members if "kid" in member)
+    # Whatever else a name may be, it makes its key one that cannot be used.
+    names = Counter(member["kid"] for member in members if isinstance(member.get("kid"), str))
     if names and max(names.values()) > 1:
         raise UnusableKey("two keys have the same name")
 

@@ -4,12 +4,15 @@ import math
 import re
 import uuid
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import cast
 
 from app.auth.redis_store import RedisStore
 
 OVERLAP = 300
 """Seconds by which the clock of a Redis that takes over may be behind."""
+PAGE = 1000
+"""Marks that are read or stored in one call, which has the time of one."""
 
 # Under Redis's own time, so that nobody misses a mark because of a clock that is wrong
 PUT = """
@@ -43,25 +46,31 @@ class RedisMarks:
 
     async def put(self, marks: Mapping[str, float]) -> None:
         members = [f"{name}:{max(0.0, at):.6f}" for name, at in marks.items()]
-        names = (self._name, self._store.epoch_name)
-
-        async def tell() -> None:
-            await self._put(names, (self._ttl, uuid.uuid4().hex, *members))
-
-        await self._store.in_time(tell)
+        for first in range(0, len(members), PAGE):
+            await self._store.in_time(partial(self._put_page, members[first : first + PAGE]))
 
     async def news(self) -> Mapping[str, float]:
-        async def ask() -> list[tuple[object, float]]:
-            found = self._store.client.zrangebyscore(
-                self._name, self._read_up_to - OVERLAP, math.inf, withscores=True
-            )
-            return list(await cast(Awaitable[list[tuple[object, float]]], found))
-
         marks: dict[str, float] = {}
-        for member, score in await self._store.in_time(ask):
-            self._read_up_to = max(self._read_up_to, score)
-            match = _MEMBER.fullmatch(member) if isinstance(member, bytes) else None
-            if match is not None:
-                name, at = match[1].decode(), float(match[2])
-                marks[name] = max(at, marks.get(name, at))
-        return marks
+        since, place, latest = self._read_up_to - OVERLAP, 0, self._read_up_to
+        while True:
+            page = await self._store.in_time(partial(self._page, since, place))
+            for member, score in page:
+                latest = max(latest, score)
+                match = _MEMBER.fullmatch(member) if isinstance(member, bytes) else None
+                if match is not None:
+                    name, at = match[1].decode(), float(match[2])
+                    marks[name] = max(at, marks.get(name, at))
+            if len(page) < PAGE:
+                self._read_up_to = latest
+                return marks
+            place += PAGE
+
+    async def _put_page(self, members: list[str]) -> None:
+        names = (self._name, self._store.epoch_name)
+        await self._put(names, (self._ttl, uuid.uuid4().hex, *members))
+
+    async def _page(self, since: float, place: int) -> list[tuple[object, float]]:
+        found = self._store.client.zrangebyscore(
+            self._name, since, math.inf, start=place, num=PAGE, withscores=True
+        )
+        return list(await cast(Awaitable[list[tuple[object, float]]], found))

@@ -9,8 +9,10 @@ from starlette.testclient import TestClient
 
 from app.auth.errors import InvalidToken
 from app.auth.revocations import Revocations
-from app.handlers import restore
+from app.events import Event, parse_event
+from app.handlers import handlers, restore
 from app.inbox_events import StoredEvent
+from app.users import Users
 from app.wiring import AppSettings, warn_of_processes_apart
 from dev.provider import Provider
 from tests.callers import NOW, Clock, bearer
@@ -40,6 +42,26 @@ def test_the_next_request_is_refused(
     assert before == [200, 200]
     assert [status(deliver.client, anna), status(deliver.client, unused), sure] == [401] * 3
     assert status(deliver.client, bert) == 200
+
+
+class Broken(Users):
+    """Users in a database that is gone."""
+
+    def apply(self, subject: str, event: Event, at: float) -> bool:
+        raise ConnectionError
+
+
+@pytest.mark.anyio
+async def test_a_revocation_waits_for_nothing_else_that_is_done() -> None:
+    """What a team does about a user who is gone may fail to the end; the token is refused."""
+    known = memory()
+    marks = Revocations(known.verifier, None, 86_400, known.clock)
+    event = parse_event(body(kind="user.deleted"))
+    with pytest.raises(ConnectionError):
+        await handlers(Broken(), marks)["user.deleted"](event, "anna", NOW)
+
+    with pytest.raises(InvalidToken, match="revoked"):
+        await marks.check(claims()._replace(issued_at=NOW), "good")
 
 
 @pytest.mark.parametrize("kind", ["user.created", "user.updated"])

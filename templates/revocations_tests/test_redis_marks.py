@@ -65,6 +65,20 @@ async def test_marks_are_read_as_they_were_put(server: RedisServer) -> None:
 
 
 @pytest.mark.anyio
+async def test_many_marks_are_put_and_read_in_parts(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in the time of one call: all of them at once would take too long for ever."""
+    monkeypatch.setattr("app.auth.redis_marks.PAGE", 2)
+    many = {name_of("subject", f"user-{number}"): NOW for number in range(7)}
+    async with opened(server, Clock()) as store, opened(server, Clock()) as other:
+        await RedisMarks(store, 100).put(many)
+        read = await RedisMarks(other, 100).news()
+
+    assert read == many
+
+
+@pytest.mark.anyio
 async def test_what_is_no_mark_of_ours_is_none(server: RedisServer) -> None:
     async with opened(server, Clock()) as store:
         marks = RedisMarks(store, 100)

@@ -122,6 +122,23 @@ async def test_a_machine_is_its_own_subject() -> None:
     assert not await refused(marks, issued(NOW))
 
 
+async def test_a_mark_counts_although_answers_cannot_be_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The event is done: what is remembered is held against the mark."""
+    known, shared = memory(), Shared()
+
+    async def too_slow(_: str) -> None:
+        raise StoreUnavailable("timeout")
+
+    monkeypatch.setattr(known.verifier.store, "forget_subject", too_slow)
+    marks = revocations(known, shared)
+    await marks.revoke_subject("anna", NOW)
+
+    assert await refused(marks, issued(NOW))
+    assert len(shared.marks) == 1
+
+
 async def test_an_older_mark_does_not_undo_a_newer_one() -> None:
     marks = revocations(memory())
     await marks.revoke_subject("anna", NOW)

@@ -142,6 +142,7 @@ NONSENSE: dict[str, dict[str, object] | httpx.Response] = {
     "C3-expiry-is-not-finite": body(b'{"active":true,"sub":"a","exp":1e400}'),
     "C3-expiry-is-not-a-number": body(b'{"active":true,"sub":"a","exp":NaN}'),
     "C3-expiry-has-30000-digits": body(b'{"active":true,"exp":' + b"1" * 30_000 + b"}"),
+    "C3-custom-number-is-not-finite": body(json.dumps(GOOD)[:-1] + ',"x":[-1e400]}'),
     "C4-not-before-is-null": {**GOOD, "nbf": None},
     "C4-issued-at-is-text": {**GOOD, "iat": "now"},
     "C5-audience-is-a-number": {**GOOD, "aud": 5},
@@ -343,6 +344,10 @@ WRONG_SETTINGS = {
     "public-http": ({"HYDRA_INTROSPECT_URL": "http://example.com/"}, "in clear"),
     "half-a-pair": ({"HYDRA_ADMIN_USER": "a"}, "HYDRA_ADMIN_PASS goes together"),
     "other-half": ({"HYDRA_ADMIN_PASS": "secret"}, "HYDRA_ADMIN_PASS goes together"),
+    "no-such-address": (
+        {"HYDRA_INTROSPECT_URL": "https://300.1.1.1/"},
+        "HYDRA_INTROSPECT_URL is not a URL",
+    ),
     "issuer-is-no-url": ({"OLYMPUS_ISSUER": "olympus"}, "OLYMPUS_ISSUER is not a URL"),
 }
 

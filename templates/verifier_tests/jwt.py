@@ -62,6 +62,7 @@ ACCEPTED = {
     "audience-is-a-string": {**CLAIMS, "aud": AUDIENCE},
     "no-custom-data": without("ext"),
     "custom-data-is-null": {**CLAIMS, "ext": None},
+    "token-type-is-bearer": {**CLAIMS, "token_type": "bearer"},
     "a-machine": {**CLAIMS, "sub": "reader"},
     "no-not-before": without("nbf"),
     "expired-within-the-leeway": {**CLAIMS, "exp": NOW - 9},
@@ -99,6 +100,7 @@ WRONG_CLAIMS: dict[str, dict[str, object]] = {
     "T2-audience-is-the-client": {**CLAIMS, "aud": ["reader"]},
     "T2-events": {**CLAIMS, "events": []},
     "token-use-is-refresh": {**CLAIMS, "token_use": "refresh_token"},
+    "token-type-is-another": {**CLAIMS, "token_type": "refresh_token"},
     "C1-expired": {**CLAIMS, "exp": NOW - 11},
     "C1-expires-now": {**CLAIMS, "exp": NOW - 10},
     "C2-no-expiry": without("exp"),
@@ -160,7 +162,7 @@ PAYLOADS = {
     "a-list": b"[]",
     "a-name-twice": json.dumps(CLAIMS).encode()[:-1] + b',"sub":"root"}',
     "C3-not-a-number": b'{"exp":NaN}',
-    "C3-not-finite": b'{"exp":1e400}',
+    "C3-not-finite": json.dumps(CLAIMS).encode()[:-1] + b',"x":[-1e400]}',
     "S4-deep": b'{"ext":' + DEEP[:2000] + b"}",
     "half-a-surrogate-pair": b'{"sub":"\\ud800"}',
 }
@@ -208,6 +210,7 @@ HEADERS: dict[str, dict[str, object] | bytes] = {
     "S4-algorithm-twice": b'{"alg":"none","alg":"RS256","kid":"key-1","typ":"JWT"}',
     "S4-list": b'["alg","RS256"]',
     "S4-null": b"null",
+    "S4-not-finite": b'{"alg":"RS256","kid":"key-1","typ":"JWT","x":1e400}',
     "S4-not-utf-8": b'{"alg":"RS256","typ":"JWT","kid":"\xff"}',
 }
 
@@ -359,6 +362,7 @@ WRONG_SETTINGS = {
     "no-issuer": ({"OLYMPUS_ISSUER": ""}, "OLYMPUS_ISSUER is missing"),
     "public-http": ({"OLYMPUS_ISSUER": "http://example.com"}, "OLYMPUS_ISSUER sends tokens"),
     "keys-over-public-http": ({"OLYMPUS_JWKS_URL": "http://example.com"}, "OLYMPUS_JWKS_URL sends"),
+    "no-such-address": ({"OLYMPUS_ISSUER": "https://300.1.1.1"}, "OLYMPUS_ISSUER is not a URL"),
     "unknown-algorithm": ({"JWT_ALGORITHMS": "RS256,EdDSA"}, "JWT_ALGORITHMS may hold"),
     "shared-secret": ({"JWT_ALGORITHMS": "HS256"}, "JWT_ALGORITHMS may hold"),
     "no-algorithm": ({"JWT_ALGORITHMS": ","}, "JWT_ALGORITHMS names nothing"),

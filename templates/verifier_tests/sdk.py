@@ -148,6 +148,7 @@ NONSENSE: dict[str, dict[str, object] | httpx.Response] = {
     "C3-expiry-is-not-finite": body(b'{"active":true,"sub":"a","exp":1e400}'),
     "C3-expiry-is-not-a-number": body(b'{"active":true,"sub":"a","exp":NaN}'),
     "C3-expiry-has-30000-digits": body(b'{"active":true,"exp":' + b"1" * 30_000 + b"}"),
+    "C3-custom-number-is-not-finite": body(json.dumps(GOOD)[:-1] + ',"x":[-1e400]}'),
     "C4-not-before-is-null": {**GOOD, "nbf": None},
     "C4-issued-at-is-text": {**GOOD, "iat": "now"},
     "C5-audience-is-a-number": {**GOOD, "aud": 5},
@@ -399,6 +400,10 @@ WRONG_SETTINGS = {
     "no-secret": ({"AVNOLOGY_CLIENT_SECRET": ""}, "AVNOLOGY_CLIENT_SECRET is missing"),
     "key-with-a-blank": ({"AVNOLOGY_API_KEY": "ak_ s3cret"}, "AVNOLOGY_API_KEY holds a blank"),
     "key-with-a-line": ({"AVNOLOGY_API_KEY": "s3cret\nX: y"}, "AVNOLOGY_API_KEY holds a blank"),
+    "no-such-address": (
+        {"AVNOLOGY_BASE_URL": "https://300.1.1.1"},
+        "AVNOLOGY_BASE_URL is not a URL",
+    ),
     "issuer-is-no-url": ({"AVNOLOGY_ISSUER": "avnology"}, "AVNOLOGY_ISSUER is not a URL"),
 }
 

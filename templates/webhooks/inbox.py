@@ -209,14 +209,23 @@ class Inbox:
         DBOS.launch()
 
     async def _adopt(self, replica: Replica) -> None:
-        """Take over what replicas left undone that are gone for good, as after scaling down."""
+        """Take over what replicas left undone that are gone for good, as after scaling down.
+
+        One that only lost its connection has until the second look to come back.
+        """
+        gone: set[str] = set()
         while True:
             try:
-                replica.hold()
+                # It waits for the network, and nothing else here may.
+                await asyncio.to_thread(replica.hold)
+                missing: set[str] = set()
                 for executor in {str(row.executor_id) for row in await _begun()}:
                     with replica.in_place_of(executor) as free:
-                        if free:
+                        if free and executor in gone:
                             await _hand_over(executor)
+                        elif free:
+                            missing.add(executor)
+                gone = missing
             # The next look may be luckier, and nothing is lost until then.
             except Exception as error:  # noqa: BLE001
                 logger.warning("events not adopted reason=%s", type(error).__name__)

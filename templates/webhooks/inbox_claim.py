@@ -19,6 +19,12 @@ _NAME = "replica-"
 _LOCKS = 0x696E626F
 """The first half of the advisory locks' numbers: "inbo" in ASCII, so that no other lock has it."""
 
+_NOTICE_THE_DEAD = """
+SET tcp_keepalives_idle = 10;
+SET tcp_keepalives_interval = 5;
+SET tcp_keepalives_count = 3;
+"""
+
 
 class InboxNotOpened(Exception):
     """The service cannot have its inbox. The text is for people and holds no password."""
@@ -70,12 +76,21 @@ class Replica:
         self._connection.close()
 
     def hold(self) -> None:
-        """Take the number again where the connection was lost. Raises `InboxNotOpened`."""
+        """Take the number again where the connection was lost.
+
+        Raises `InboxNotOpened`, also while another process has the number.
+        """
         try:
             self._connection.execute("SELECT 1")
         except psycopg.Error:
             self._connect()
-            self._lock(self._number)
+            if not self._lock(self._number):
+                # Closed, so that the next call tries again
+                self._connection.close()
+                raise InboxNotOpened(
+                    f"Another replica took the number {self._number} while the connection to the "
+                    "inbox was lost: restart this one."
+                ) from None
 
     @contextmanager
     def in_place_of(self, executor: str) -> Iterator[bool]:
@@ -91,7 +106,17 @@ class Replica:
 
     def _connect(self) -> None:
         try:
-            self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+            # Neither side waits for hours for a machine that is gone and said nothing.
+            self._connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=10,
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+                tcp_user_timeout=10_000,
+            )
+            self._connection.execute(_NOTICE_THE_DEAD)
         except psycopg.Error:
             raise InboxNotOpened(
                 "The inbox cannot be opened: no PostgreSQL lets this service in at "
@@ -120,11 +145,16 @@ def _locked(path: Path) -> Iterator[None]:
                 f"Another process has the inbox {path} open: end it, give this one a file of its "
                 "own in INBOX_DATABASE_URL, or set a PostgreSQL there, which replicas can share."
             ) from None
+        except OSError as error:
+            raise InboxNotOpened(
+                f"The inbox {path} cannot be locked ({error.strerror}): put it on a disk of this "
+                "machine, or set a PostgreSQL in INBOX_DATABASE_URL."
+            ) from None
         yield
 
 
 def _write_ahead(path: Path) -> None:
     """Have a commit wait for one write to the disk in place of two. The file remembers it."""
-    with closing(sqlite3.connect(path)) as database, suppress(sqlite3.Error):
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as database:
         # What is wrong with the file is said when it is opened for good.
         database.execute("PRAGMA journal_mode=WAL")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from app.events import parse_event, subject_of, time_of
@@ -19,7 +20,8 @@ HANDLER_TIMEOUT = 30.0
 MAX_STARTS = 10
 """How often an event is begun that ends the process each time, before it is dead."""
 MAX_HANDLERS = 16
-"""How many handlers run at a time: a burst of events must not take all of the service."""
+"""How many events of a type are handled at a time: a burst must not take all of the service, and
+those of one type do not hold up the others."""
 
 
 class EventFailed(Exception):
@@ -43,7 +45,7 @@ class Processing:
         self._pauses = pauses
         self._patient_pause = patient_pause
         self._timeout = timeout
-        self._room = asyncio.Semaphore(MAX_HANDLERS)
+        self._rooms = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(MAX_HANDLERS))
 
     def knows(self, kind: str) -> bool:
         """Tell whether there is a handler for events of a type."""
@@ -83,13 +85,14 @@ class Processing:
         pause: float | None
         while True:
             try:
-                async with self._room, asyncio.timeout(self._timeout):
+                async with self._rooms[kind], asyncio.timeout(self._timeout):
                     await handle()
                 return
             except TryAgain:
                 reason, pause = "unfinished", self._patient_pause
             # Whatever it is, its text may hold something of the event and stays here.
-            except Exception as error:  # noqa: BLE001
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+                check_goes_on(error)
                 reason, pause = type(error).__name__, next(pauses, None)
             if pause is None:
                 raise EventFailed(reason)
@@ -100,3 +103,10 @@ class Processing:
                 reason,
             )
             await asyncio.sleep(pause)
+
+
+def check_goes_on(error: BaseException) -> None:
+    """Raise `error` again where it ends this task, and not something that a handler waited for."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error

@@ -1,21 +1,24 @@
 """That no event is lost and none is processed twice, whatever the database and the process do."""
 
 import asyncio
+import errno
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 from starlette.testclient import TestClient
 
 from app.events import Event, parse_event
 from app.handlers import Handler
 from app.inbox import Inbox, InboxSettings, open_inbox
-from app.inbox_claim import InboxNotOpened
+from app.inbox_claim import InboxNotOpened, Replica
 from app.processing import Processing
 from app.service import create_app
 from app.wiring import AppSettings
@@ -178,6 +181,26 @@ async def test_a_folder_that_is_not_there_is_said_in_words(tmp_path: Path) -> No
             pass
 
 
+@pytest.mark.anyio
+async def test_a_folder_in_the_place_of_a_file_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(InboxNotOpened, match=r"cannot be opened \(\w+\): look at"):
+        async with opened(f"sqlite:///{tmp_path}", {}):
+            pass
+
+
+@pytest.mark.anyio
+async def test_a_disk_without_locks_is_said_in_words(
+    inbox_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(InboxNotOpened, match=r"cannot be locked \(No locks available\): put it on"):
+        async with opened(inbox_url, {}):
+            pass
+
+
 def write_diary(url: str) -> None:
     """Write something else where the inbox should be."""
     Path(url.removeprefix("sqlite:///")).write_text("Dear diary, " * 100)
@@ -202,6 +225,53 @@ async def test_no_server_at_the_address_is_said_without_the_password() -> None:
             pass
 
     assert "hunter2" not in str(refusal.value)
+
+
+@dataclass
+class Server:
+    """A PostgreSQL whose locks somebody else may have."""
+
+    taken: bool = False
+    connections: list["Connection"] = field(default_factory=list)
+
+    def connect(self, *_: object, **__: object) -> "Connection":
+        self.connections.append(Connection(self))
+        return self.connections[-1]
+
+
+@dataclass
+class Connection:
+    """One to it, which may be lost."""
+
+    server: Server
+    is_lost: bool = False
+
+    def execute(self, *_: object) -> "Connection":
+        if self.is_lost:
+            raise psycopg.OperationalError
+        return self
+
+    def fetchone(self) -> tuple[bool]:
+        return (not self.server.taken,)
+
+    def close(self) -> None:
+        self.is_lost = True
+
+
+def test_a_number_that_another_took_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of one number would do each other's events."""
+    server = Server()
+    monkeypatch.setattr("psycopg.connect", server.connect)
+    replica = Replica("postgresql://localhost/inbox")
+    server.connections[0].close()
+    server.taken = True
+    for _ in range(2):
+        with pytest.raises(InboxNotOpened, match=r"took the number 0 .* restart this one"):
+            replica.hold()
+    server.taken = False
+    replica.hold()
+
+    assert len(server.connections) == 4
 
 
 def test_a_service_without_its_inbox_says_why(start: Start, inbox_url: str) -> None:

@@ -136,6 +136,58 @@ async def test_a_burst_of_events_does_not_take_all_of_the_service() -> None:
     assert most == MAX_HANDLERS
 
 
+@pytest.mark.anyio
+async def test_a_burst_of_one_type_does_not_hold_up_the_others() -> None:
+    """A user who is gone does not wait for many who changed."""
+    go_on, handler = asyncio.Event(), Handler()
+
+    async def hang(event: Event, subject: str, at: float) -> None:
+        await go_on.wait()
+
+    busy = Processing({"user.updated": hang, "user.deleted": handler}, Clock(), pauses=())
+    updates = [busy.process(body(f"evt_{number}"), NOW) for number in range(MAX_HANDLERS)]
+    tasks = asyncio.gather(*updates)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await busy.process(body("gone", "user.deleted"), NOW)
+    go_on.set()
+    await tasks
+
+    assert handler.calls == [("gone", "anna", NOW)]
+
+
+@pytest.mark.anyio
+async def test_what_a_handler_waits_for_may_be_cancelled(log: Log) -> None:
+    """By somebody else: the handler has failed like any other."""
+
+    async def wait(event: Event, subject: str, at: float) -> None:
+        task = asyncio.create_task(asyncio.sleep(60))
+        asyncio.get_running_loop().call_soon(task.cancel)
+        await task
+
+    waiting = Processing({"user.updated": wait}, Clock(), pauses=(0,))
+    with pytest.raises(EventFailed, match=r"^CancelledError$"):
+        await waiting.process(body(), NOW)
+
+    assert len(log.saying("webhook not processed yet")) == 1
+
+
+@pytest.mark.anyio
+async def test_the_end_of_the_service_is_no_failure(log: Log) -> None:
+    """What was under way is done after the next start."""
+
+    async def hang(event: Event, subject: str, at: float) -> None:
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(Processing({"user.updated": hang}, Clock()).process(body(), NOW))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert log.lines == []
+
+
 class Unfinished(Handler):
     """Asks to be called again as often as it is told."""
 

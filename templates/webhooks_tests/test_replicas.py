@@ -65,6 +65,34 @@ def test_a_lost_connection_is_made_anew(database: str) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_replica_that_comes_back_in_time_keeps_its_events(
+    database: str, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection was lost, for less than the time between two looks."""
+    monkeypatch.setattr("app.inbox.GRACE", 0.01)
+    monkeypatch.setattr("app.inbox.ADOPTION", 1)
+    calls = Calls()
+    calls.go_on = asyncio.Event()
+    async with opened(database, {"user.updated": calls}) as inbox:
+        await put(inbox, "evt_2")
+        await until(lambda: calls.ids == ["evt_2"])
+    calls.go_on = None
+    living = Replica(database)
+    async with opened(database, {"user.updated": calls}):
+        await asyncio.sleep(0.5)
+        living.close()
+        await asyncio.sleep(1)
+        again = Replica(database)
+        await asyncio.sleep(1)
+        meanwhile = list(calls.ids)
+        again.close()
+        await until(lambda: log.saying("webhook processed") != [])
+
+    assert meanwhile == ["evt_2"]
+    assert calls.ids == ["evt_2", "evt_2"]
+
+
+@pytest.mark.anyio
 async def test_what_a_replica_left_undone_is_taken_over(
     database: str, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

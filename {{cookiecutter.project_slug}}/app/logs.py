@@ -13,19 +13,21 @@ class LineFormatter(logging.Formatter):
 
 
 class WithoutQuery(logging.Filter):
-    """Takes the query out of the server's access log: a token that was sent there would show."""
+    """Takes queries out of what the server logs: a token that was sent there would show."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # uvicorn's record: client, method, path with query, HTTP version, status
-        if isinstance(record.args, tuple) and len(record.args) == 5:
-            client, method, target, *rest = record.args
-            path, mark, _ = str(target).partition("?")
-            record.args = (client, method, path + mark, *rest)
+        # uvicorn hands a path over with its query: of a request among five, of a WebSocket's
+        # handshake among two or three.
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                "".join(value.partition("?")[:2]) if isinstance(value, str) else value
+                for value in record.args
+            )
         return True
 
 
 def configure_logging(level: str) -> None:
-    """Set up the logger `app` and mask the server's access log. May be called again."""
+    """Set up the logger `app` and mask the server's own. May be called again."""
     line = {"()": LineFormatter, "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     stderr = {"class": "logging.StreamHandler", "formatter": "line"}
     app = {"level": level, "handlers": ["stderr"], "propagate": False}
@@ -38,6 +40,7 @@ def configure_logging(level: str) -> None:
             "loggers": {"app": app},
         }
     )
-    access = logging.getLogger("uvicorn.access")
-    if not any(isinstance(present, WithoutQuery) for present in access.filters):
-        access.addFilter(WithoutQuery())
+    for name in ("uvicorn.access", "uvicorn.error"):
+        server = logging.getLogger(name)
+        if not any(isinstance(present, WithoutQuery) for present in server.filters):
+            server.addFilter(WithoutQuery())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
+import httpx
 from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
@@ -129,7 +130,8 @@ def _provider_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError:
+        httpx.URL(url)  # by which it is called
+    except (ValueError, httpx.InvalidURL):
         raise ValueError("is not a URL: set https://, a host and a path") from None
     if parts.scheme not in ("http", "https") or not host or port == 0:
         raise ValueError("is not a URL: set https://, a host and a path")

@@ -71,18 +71,37 @@ def test_refused_credentials_are_loud(
     assert re.search(r"ERROR app\.\S+ identity provider refuses this service", written)
 
 
-def test_the_access_log_shows_no_query() -> None:
+LINES = {
+    "request": (
+        "uvicorn.access",
+        '%s - "%s %s HTTP/%s" %d',
+        ("127.0.0.1:1", "GET", "/a?access_token=x", "1.1", 401),
+        '127.0.0.1:1 - "GET /a? HTTP/1.1" 401\n',
+    ),
+    "handshake": (
+        "uvicorn.error",
+        '%s - "WebSocket %s" 403',
+        ("127.0.0.1:1", "/a?access_token=x"),
+        '127.0.0.1:1 - "WebSocket /a?" 403\n',
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "words", "values", "line"), LINES.values(), ids=LINES)
+def test_the_servers_log_shows_no_query(
+    name: str, words: str, values: tuple[object, ...], line: str
+) -> None:
     """A token in an address is refused, but the server has logged the address by then."""
     configure_logging("INFO")
-    access = logging.getLogger("uvicorn.access")
+    server = logging.getLogger(name)
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    access.addHandler(handler)
-    access.setLevel(logging.INFO)
-    access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/a?access_token=x", "1.1", 401)
-    access.removeHandler(handler)
+    server.addHandler(handler)
+    server.setLevel(logging.INFO)
+    server.info(words, *values)
+    server.removeHandler(handler)
 
-    assert stream.getvalue() == '127.0.0.1:1 - "GET /a? HTTP/1.1" 401\n'
+    assert stream.getvalue() == line
 
 
 def test_a_record_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,9 +139,9 @@ MUTATIONS = [
     Mutation(
         rule="C3-a-number-is-finite",
         file=FILE,
-        old="if not math.isfinite(seconds):",
-        new="if math.isnan(seconds):",
-        test=f"{OUTAGE}[C3-expiry-is-not-finite]",
+        old="if not math.isfinite(number):",
+        new="if math.isnan(number):",
+        test=f"{OUTAGE}[C3-custom-number-is-not-finite]",
     ),
     Mutation(
         rule="C3-the-type-of-exp",

@@ -44,9 +44,15 @@ MUTATIONS = [
     ),
     verifier(
         rule="token-use-in-a-signed-token-counts",
-        old='parse_claims({"token_use": ACCESS_TOKEN} | document)',
-        new='parse_claims(document | {"token_use": ACCESS_TOKEN})',
+        old='"token_use" in document or ',
+        new="",
         test=f"{CLAIMS}[token-use-is-refresh]",
+    ),
+    verifier(
+        rule="token-type-in-a-signed-token-counts",
+        old=' or "token_type" in document',
+        new="",
+        test=f"{CLAIMS}[token-type-is-another]",
     ),
     verifier(
         rule="C6-a-signed-token-names-its-issuer",
@@ -91,6 +97,12 @@ MUTATIONS = [
             "c_hash": "T2-c-hash",
             "events": "T2-events",
         }.items()
+    ),
+    verifier(
+        rule="T2-what-other-tokens-carry-marks-them",
+        old="    if not _OF_OTHER_TOKENS.isdisjoint(document):\n",
+        new="    if not document:\n",
+        test=f"{CLAIMS}[T2-nonce]",
     ),
     verifier(
         rule="T2-hydra-names-scopes-in-access-tokens",

@@ -11,7 +11,7 @@ BAD_BODY = "tests/test_limits.py::test_a_body_that_is_no_widget_is_the_callers_f
 STREAMED = "tests/test_limits.py::test_a_streamed_body_is_refused_at_the_limit"
 ALLOWED = "tests/test_limits.py::test_a_body_of_exactly_the_limit_is_taken"
 ONE_LINE = "tests/test_logs.py::test_a_record_is_one_line"
-NO_QUERY = "tests/test_logs.py::test_the_access_log_shows_no_query"
+NO_QUERY = "tests/test_logs.py::test_the_servers_log_shows_no_query"
 HEALTH = "tests/test_health.py::"
 
 MUTATIONS = [
@@ -88,16 +88,23 @@ MUTATIONS = [
     Mutation(
         rule="L1-the-access-log-shows-no-query",
         file=LOGS,
-        old="path + mark, *rest)",
-        new="target, *rest)",
-        test=NO_QUERY,
+        old='"".join(value.partition("?")[:2]) if',
+        new="value if",
+        test=f"{NO_QUERY}[request]",
     ),
     Mutation(
         rule="L1-the-access-log-is-masked",
         file=LOGS,
-        old="        access.addFilter(WithoutQuery())\n",
-        new="        pass\n",
-        test=NO_QUERY,
+        old="            server.addFilter(WithoutQuery())\n",
+        new="            pass\n",
+        test=f"{NO_QUERY}[request]",
+    ),
+    Mutation(
+        rule="L1-handshakes-are-masked-too",
+        file=LOGS,
+        old=', "uvicorn.error"):',
+        new=",):",
+        test=f"{NO_QUERY}[handshake]",
     ),
     Mutation(
         rule="no-record-passes-for-two",

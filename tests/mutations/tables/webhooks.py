@@ -453,9 +453,30 @@ PROCESSING = [
     row(
         "handlers-are-bounded",
         "app/processing.py",
-        "async with self._room, asyncio",
+        "async with self._rooms[kind], asyncio",
         "async with asyncio",
         DONE + "test_a_burst_of_events_does_not_take_all_of_the_service",
+    ),
+    row(
+        "each-type-has-its-room",
+        "app/processing.py",
+        "self._rooms[kind]",
+        'self._rooms[""]',
+        DONE + "test_a_burst_of_one_type_does_not_hold_up_the_others",
+    ),
+    row(
+        "what-ends-a-handler-from-outside-is-a-failure",
+        "app/processing.py",
+        "(Exception, asyncio.CancelledError)",
+        "Exception",
+        DONE + "test_what_a_handler_waits_for_may_be_cancelled",
+    ),
+    row(
+        "the-end-of-the-service-is-no-failure",
+        "app/processing.py",
+        "and task is not None and task.cancelling():",
+        "and task is None:",
+        DONE + "test_the_end_of_the_service_is_no_failure",
     ),
     row(
         "a-repeat-says-so",
@@ -594,6 +615,35 @@ INBOX = [
         "            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "            pass\n",
         KEPT + "test_a_service_without_its_inbox_says_why",
+    ),
+    row(
+        "a-number-belongs-to-one-replica",
+        "app/inbox_claim.py",
+        "            if not self._lock(self._number):\n",
+        "            if not self._lock(self._number) and self._number < 0:\n",
+        KEPT + "test_a_number_that_another_took_is_asked_for_again",
+    ),
+    row(
+        "a-lost-number-is-asked-for-again",
+        "app/inbox_claim.py",
+        "                # Closed, so that the next call tries again\n"
+        "                self._connection.close()\n",
+        "",
+        KEPT + "test_a_number_that_another_took_is_asked_for_again",
+    ),
+    row(
+        "a-disk-without-locks-is-said-in-words",
+        "app/inbox_claim.py",
+        "        except OSError as error:\n            raise InboxNotOpened(\n",
+        "        except OSError as error:\n            raise RuntimeError(\n",
+        KEPT + "test_a_disk_without_locks_is_said_in_words",
+    ),
+    row(
+        "a-folder-in-the-place-of-a-file-is-said-in-words",
+        "app/inbox_claim.py",
+        "with suppress(sqlite3.Error), closing(",
+        "with closing(",
+        KEPT + "test_a_folder_in_the_place_of_a_file_is_said_in_words",
     ),
     row(
         "a-second-process-is-refused-in-words",

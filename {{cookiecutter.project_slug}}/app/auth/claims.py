@@ -55,7 +55,7 @@ class TokenVerifier(Protocol):
 
 
 def parse_object(raw: bytes) -> dict[str, object]:
-    """Parse a JSON object strictly: UTF-8, no name twice, no NaN, no text that is not Unicode.
+    """Parse a JSON object strictly: UTF-8, no name twice, finite numbers, text that is Unicode.
 
     Raises `MalformedClaims`, whatever the bytes are.
     """
@@ -119,12 +119,9 @@ def _seconds(document: Mapping[str, object], name: str) -> float | None:
     if not (type(value) is int or type(value) is float):
         raise MalformedClaims(name)
     try:
-        seconds = float(value)
+        return float(value)
     except OverflowError:
         raise MalformedClaims(name) from None
-    if not math.isfinite(seconds):
-        raise MalformedClaims(name)
-    return seconds
 
 
 def _texts(document: Mapping[str, object], name: str) -> frozenset[str]:
@@ -166,4 +163,13 @@ def _refuse_constant(name: str) -> object:
     raise MalformedClaims("NaN and Infinity are not JSON")
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise MalformedClaims("a number is too large")
+    return number
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_unique_names, parse_constant=_refuse_constant, parse_float=_finite
+)
