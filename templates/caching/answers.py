@@ -6,16 +6,13 @@ time; what it returns is judged by whoever asked for it.
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from cachetools import TLRUCache
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.counters import Counters
-
-V = TypeVar("V")
 
 VERSION = 1
 """Of the written form. A process of another release does not guess at what it reads."""
@@ -105,22 +102,25 @@ class MemoryStore:
         )
 
     async def find(self, key: str) -> Found:
-        return Found(self._answers.look(key), b"")
+        try:
+            return Found(self._answers[key], b"")
+        except KeyError:
+            return Found(None, b"")
 
     async def keep(self, key: str, answer: Answer, epoch: bytes | None) -> None:
         if encode(answer, key) is not None:
             self._answers[key] = answer
 
     async def drop(self, key: str) -> None:
-        self._answers.discard(key)
+        self._answers.pop(key, None)
 
     async def forget(self, key: str) -> None:
-        self._answers.discard(key)
+        self._answers.pop(key, None)
 
     async def forget_subject(self, subject: str) -> None:
-        for key, answer in self._answers.held().items():
+        for key, answer in list(self._answers.items()):
             if answer.is_about(subject):
-                self._answers.discard(key)
+                self._answers.pop(key, None)
 
     async def forget_all(self) -> None:
         self._answers.clear()
@@ -129,30 +129,7 @@ class MemoryStore:
         return len(self._answers)
 
 
-class Expiring(TLRUCache[str, V]):
-    """Values that end, each at its own time, which may be between two looks at it.
-
-    So nothing is asked for first and then taken.
-    """
-
-    def look(self, key: str) -> V | None:
-        """Return the value of `key`, `None` where there is none, or none any more."""
-        try:
-            return self[key]
-        except KeyError:
-            return None
-
-    def discard(self, key: str) -> None:
-        """Have no value for `key`."""
-        with suppress(KeyError):
-            del self[key]
-
-    def held(self) -> dict[str, V]:
-        """Return all of them."""
-        return {key: value for key in list(self) if (value := self.look(key)) is not None}
-
-
-class _Counted(Expiring[Answer]):
+class _Counted(TLRUCache[str, Answer]):
     """Counts the answers that had to make room before their time."""
 
     def __init__(

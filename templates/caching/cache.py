@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from cachetools import TLRUCache
 from pydantic import Field, SecretStr, field_validator
 
-from app.auth.answers import Answer, Expiring, MemoryStore, Store
+from app.auth.answers import Answer, MemoryStore, Store
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.counters import Counters, report, report_regularly
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
@@ -119,7 +120,7 @@ class CachedVerifier:
         self._counters = counters
         self._keys = hashlib.sha256("\0".join((DOMAIN, *authority, "")).encode())
         # Apart from the good answers: junk tokens, however many, push out nothing but each other.
-        self._refused = Expiring[float](
+        self._refused: TLRUCache[str, float] = TLRUCache(
             settings.max_entries, lambda _, asked_at, __: asked_at + settings.negative_ttl, clock
         )
         self._flights: dict[str, Flight] = {}
@@ -136,7 +137,8 @@ class CachedVerifier:
             max_age = 0
         key = self.key_of(token)
         now = self._clock()
-        refused_at = self._refused.look(key)
+        # Not first `in` and then taken: between the two it may expire.
+        refused_at = self._refused.get(key)
         if refused_at is not None and (max_age is None or refused_at > now - max_age):
             self._counters.negative_hits += 1
             raise InvalidToken("inactive")
@@ -232,7 +234,7 @@ class CachedVerifier:
         is_known: bool,
     ) -> None:
         if isinstance(outcome, Claims):
-            self._refused.discard(key)
+            self._refused.pop(key, None)
             if Answer(outcome, asked_at).until(self._ttl) > self._clock():
                 await self.store.keep(key, Answer(outcome, asked_at), epoch)
         elif not isinstance(outcome, ProviderUnavailable):  # which says nothing about the token

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable
-from itertools import count
 from types import MappingProxyType
 
 import pytest
 from hypothesis import given, strategies
 
-from app.auth.answers import MAX_SIZE, Answer, Expiring, decode, encode
+from app.auth.answers import MAX_SIZE, Answer, decode, encode
 from app.auth.claims import Claims, parse_claims
 from tests.callers import NOW
 from tests.remembering import claims
@@ -95,16 +94,3 @@ def test_read_only_claims_can_be_written() -> None:
     said = Claims(extra=MappingProxyType({"ext": MappingProxyType({"roles": ("admin",)})}))
 
     assert decode(encode(Answer(said, NOW), KEY) or b"", KEY, NOW) == Answer(said, NOW)
-
-
-@pytest.mark.parametrize("lifetime", range(1, 9))
-def test_what_ends_between_two_looks_is_gone_and_no_error(lifetime: int) -> None:
-    """The clock goes on while one is taken."""
-    ticks = count()
-    values = Expiring[str](9, lambda _, __, now: now + lifetime, lambda: float(next(ticks)))
-    values["a"] = values["b"] = "here"
-    seen = {values.look("a"), values.look("b"), *values.held().values()}
-    values.discard("a")
-
-    assert seen <= {"here", None}
-    assert values.look("a") is None

@@ -11,6 +11,7 @@ import pytest
 from app.auth.answers import MAX_SIZE
 from app.auth.cache import CachedVerifier
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
+from tests.callers import NOW, Clock
 from tests.remembering import claims, memory
 
 pytestmark = pytest.mark.anyio
@@ -140,6 +141,26 @@ async def test_an_outage_leaves_what_is_remembered() -> None:
     fresh = await known.ask(max_age=0)
 
     assert [fresh, await known.ask()] == ["timeout", "anna"]
+
+
+class Hasty(Clock):
+    """Goes on by so many seconds whenever it is looked at."""
+
+    step = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+async def test_a_no_that_ends_while_it_is_looked_at_is_none() -> None:
+    """The clock goes on between two looks at it, and an error would be a 500."""
+    clock = Hasty()
+    known = memory(clock)
+    await known.ask("junk")
+    clock.now, clock.step = NOW + 2.5, 1
+
+    assert await known.ask("junk") == "inactive"
 
 
 async def test_junk_pushes_out_no_good_answer() -> None:

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
+from cachetools import TLRUCache
 from pydantic import Field
 
-from app.auth.answers import Expiring, MemoryStore, StoreUnavailable
+from app.auth.answers import MemoryStore, StoreUnavailable
 from app.auth.cache import CachedVerifier
 from app.auth.claims import Claims
 from app.auth.errors import InvalidToken
@@ -74,7 +75,9 @@ class Revocations:
         self._cache = cache
         self._shared = shared
         self._clock = clock
-        self._marks = Expiring[float](math.inf, lambda _, __, now: now + ttl, clock)
+        self._marks: TLRUCache[str, float] = TLRUCache(
+            math.inf, lambda _, __, now: now + ttl, clock
+        )
         self._epoch: bytes | None = None
         self._catching_up = asyncio.Lock()
 
@@ -109,7 +112,7 @@ class Revocations:
         await self.catch_up()
         if self._marks:
             for name in names_of(claims, self._cache.key_of(token)):
-                check_issued_later(claims, self._marks.look(name))
+                check_issued_later(claims, self._marks.get(name))
 
     async def catch_up(self) -> None:
         """Take over the marks of others. While they cannot be had, those at hand count."""
@@ -122,7 +125,7 @@ class Revocations:
             try:
                 if epoch == b"" and self._marks:
                     # It has lost its memory: what is known here, the others learn again.
-                    await self._shared.put(self._marks.held())
+                    await self._shared.put(dict(self._marks))
                 self._note(await self._shared.news())
                 self._epoch = epoch
             except StoreUnavailable as problem:
@@ -142,9 +145,8 @@ class Revocations:
 
     def _note(self, marks: Mapping[str, float]) -> None:
         for name, at in marks.items():
-            known = self._marks.look(name)
             # An older event does not undo a newer one, and one that is read again lives no longer.
-            if known is None or at > known:
+            if at > self._marks.get(name, -math.inf):
                 self._marks[name] = at
 
 

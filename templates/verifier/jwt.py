@@ -80,8 +80,8 @@ class ProviderVerifier:
         try:
             document = parse_object(signed.payload)
             # What the issuer signs and names no use for is an access token, or refused below.
-            told = "token_use" in document or "token_type" in document
-            claims = parse_claims(document if told else {"token_use": ACCESS_TOKEN, **document})
+            told = document if "token_type" in document else {"token_use": ACCESS_TOKEN, **document}
+            claims = parse_claims(told)
         except MalformedClaims:
             raise InvalidToken("malformed_claims") from None
         check_required(claims)

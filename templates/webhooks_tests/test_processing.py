@@ -179,7 +179,8 @@ async def test_the_end_of_the_service_is_no_failure(log: Log) -> None:
     async def hang(event: Event, subject: str, at: float) -> None:
         await asyncio.sleep(60)
 
-    task = asyncio.create_task(Processing({"user.updated": hang}, Clock()).process(body(), NOW))
+    hanging = Processing({"user.updated": hang}, Clock(), pauses=())
+    task = asyncio.create_task(hanging.process(body(), NOW))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

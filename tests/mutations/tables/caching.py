@@ -90,17 +90,17 @@ MUTATIONS = [
     ),
     row(
         "what-ends-while-it-is-taken-is-no-error",
-        "app/auth/answers.py",
-        "            return self[key]\n        except KeyError:\n",
-        "            return self.get(key)\n        except ZeroDivisionError:\n",
-        "tests/test_answers.py::test_what_ends_between_two_looks_is_gone_and_no_error[2]",
+        CACHE,
+        "refused_at = self._refused.get(key)",
+        "refused_at = self._refused[key] if key in self._refused else None",
+        TESTS + "a_no_that_ends_while_it_is_looked_at_is_none",
     ),
     row(
         "I16-junk-has-a-room-of-its-own",
         CACHE,
-        "        refused_at = self._refused.look(key)\n",
+        "        refused_at = self._refused.get(key)\n",
         '        await self.store.keep(key, Answer(Claims(), now), b"")\n'
-        "        refused_at = self._refused.look(key)\n",
+        "        refused_at = self._refused.get(key)\n",
         TESTS + "junk_pushes_out_no_good_answer",
     ),
     row(
@@ -148,7 +148,7 @@ MUTATIONS = [
     row(
         "a-fresh-yes-takes-the-place-of-a-no",
         CACHE,
-        "            self._refused.discard(key)\n",
+        "            self._refused.pop(key, None)\n",
         "            pass\n",
         TESTS + "a_fresh_yes_is_remembered_and_takes_the_place_of_a_no",
     ),

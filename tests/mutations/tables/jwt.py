@@ -44,13 +44,13 @@ MUTATIONS = [
     ),
     verifier(
         rule="token-use-in-a-signed-token-counts",
-        old='"token_use" in document or ',
-        new="",
+        old='{"token_use": ACCESS_TOKEN, **document}',
+        new='{**document, "token_use": ACCESS_TOKEN}',
         test=f"{CLAIMS}[token-use-is-refresh]",
     ),
     verifier(
         rule="token-type-in-a-signed-token-counts",
-        old=' or "token_type" in document',
+        old='document if "token_type" in document else ',
         new="",
         test=f"{CLAIMS}[token-type-is-another]",
     ),
