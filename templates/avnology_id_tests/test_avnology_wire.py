@@ -13,7 +13,7 @@ from avnology_id.wire import MAX_CALLS
 pytestmark = pytest.mark.anyio
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-LIMIT = 0.5
+LIMIT = 0.3
 PATIENCE = 10.0
 """Seconds that a call may take where its limit is not what matters."""
 DOCUMENT = b'{"active":false}'

@@ -14,7 +14,7 @@ from app.http import MAX_CALLS, Answer, Endpoint, ProviderClient, check_status, 
 pytestmark = pytest.mark.anyio
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-LIMIT = 0.5
+LIMIT = 0.3
 PATIENCE = 10.0
 """Seconds that a call may take where its limit is not what matters."""
 
