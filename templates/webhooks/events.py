@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from typing import NoReturn
 
+from app.auth.claims import finite
 from app.webhook_errors import InvalidPayload
 
 MAX_NAME_LENGTH = 256
@@ -37,7 +37,7 @@ def parse_event(body: bytes) -> Event:
         document: object = json.loads(
             body.decode(),
             parse_constant=_no_number,
-            parse_float=_finite,
+            parse_float=finite,
             object_pairs_hook=_each_name_once,
         )
     # An integer of thousands of digits is a ValueError, deep nesting a RecursionError.
@@ -121,13 +121,6 @@ def _each_name_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(document) != len(pairs):
         raise ValueError("two of a name")
     return document
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not isfinite(number):
-        raise ValueError("too large")
-    return number
 
 
 def _no_number(name: str) -> NoReturn:

@@ -331,8 +331,8 @@ EVENTS = [
     row(
         "W9-a-number-is-finite",
         "app/events.py",
-        "if not isfinite(number):",
-        "if False:",
+        "            parse_float=finite,\n",
+        "",
         f"{INVALID}[infinite]",
     ),
     row(

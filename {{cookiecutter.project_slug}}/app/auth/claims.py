@@ -163,7 +163,8 @@ def _refuse_constant(name: str) -> object:
     raise MalformedClaims("NaN and Infinity are not JSON")
 
 
-def _finite(digits: str) -> float:
+def finite(digits: str) -> float:
+    """Return a number of JSON that has a fraction or an exponent. Raises `MalformedClaims`."""
     number = float(digits)
     if not math.isfinite(number):
         raise MalformedClaims("a number is too large")
@@ -171,5 +172,5 @@ def _finite(digits: str) -> float:
 
 
 _STRICT = json.JSONDecoder(
-    object_pairs_hook=_unique_names, parse_constant=_refuse_constant, parse_float=_finite
+    object_pairs_hook=_unique_names, parse_constant=_refuse_constant, parse_float=finite
 )
