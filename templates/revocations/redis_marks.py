@@ -70,7 +70,8 @@ class RedisMarks:
         await self._put(names, (self._ttl, uuid.uuid4().hex, *members))
 
     async def _page(self, since: float, place: int) -> list[tuple[object, float]]:
-        found = self._store.client.zrangebyscore(
-            self._name, since, math.inf, start=place, num=PAGE, withscores=True
+        # The newest first: what is put or ends meanwhile then hides none that is still to come.
+        found = self._store.client.zrevrangebyscore(
+            self._name, math.inf, since, start=place, num=PAGE, withscores=True
         )
         return list(await cast(Awaitable[list[tuple[object, float]]], found))
