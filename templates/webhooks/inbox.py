@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -196,14 +196,12 @@ class Inbox:
         }
         DBOS(config=config)
 
-        @DBOS.step(name="handle")
-        async def handle(body: str, sent_at: float) -> None:
-            starts = 1 if _put_here.get() else await _starts()
-            await self._process(body, sent_at, starts)
-
+        # It has no step: the only one there is would cost two more transactions for each event,
+        # and the workflow's own outcome says all that a step's would.
         @DBOS.workflow(name="event", max_recovery_attempts=None)
         async def workflow(body: str, sent_at: float) -> None:
-            await handle(body, sent_at)
+            starts = 1 if _put_here.get() else await _starts(str(DBOS.workflow_id))
+            await self._process(body, sent_at, starts)
 
         self._workflow = workflow
         DBOS.launch()
@@ -234,7 +232,9 @@ class Inbox:
     async def _process(self, body: str, sent_at: float, starts: int) -> None:
         """Process an event in the service's own loop, where its connections are."""
         work = self._processing.process(body.encode(), sent_at, starts)
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._service))
+        # Nothing that a handler does is part of the workflow.
+        submitted = Context().run(asyncio.run_coroutine_threadsafe, work, self._service)
+        await asyncio.wrap_future(submitted)
 
     def _stored(self, storing: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
@@ -264,9 +264,13 @@ async def _hand_over(executor: str) -> None:
         await DBOS.resume_workflow_async(event.id)
 
 
-async def _starts() -> int:
-    """Return how often the event at hand was begun, this time included."""
-    row = await DBOS.get_workflow_status_async(str(DBOS.workflow_id))
+async def _starts(event_id: str) -> int:
+    """Return how often an event was begun, this time included.
+
+    The question is not part of the workflow, which would keep the first answer for all times.
+    """
+    asking = DBOS.get_workflow_status_async(event_id)
+    row = await asyncio.create_task(asking, context=Context())
     return 1 if row is None else stored(row).attempts
 
 

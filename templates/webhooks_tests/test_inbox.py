@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import logging
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from dbos import DBOS
 from starlette.testclient import TestClient
 
 from app.events import Event, parse_event
@@ -101,6 +103,43 @@ async def test_what_was_not_done_is_done_after_the_next_start(
 
 
 @pytest.mark.anyio
+async def test_an_event_that_is_never_done_is_dead_in_the_end(
+    inbox_url: str, calls: Calls, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that ends the process each time must not do so for ever."""
+    monkeypatch.setattr("app.inbox.GRACE", 0.01)
+    monkeypatch.setattr("app.processing.MAX_STARTS", 2)
+    calls.go_on = asyncio.Event()
+    async with opened(inbox_url, {"user.updated": calls}) as inbox:
+        await put(inbox)
+        await until(lambda: len(calls.ids) == 1)
+    async with opened(inbox_url, {"user.updated": calls}):
+        await until(lambda: len(calls.ids) == 2)
+    async with opened(inbox_url, {"user.updated": calls}):
+        await until(lambda: log.saying("webhook dead") != [])
+
+    assert calls.ids == ["evt_1", "evt_1"]
+    assert log.saying("webhook dead") == [
+        "webhook dead event_id=evt_1 event_type=user.updated reason=starts"
+    ]
+
+
+@pytest.mark.anyio
+async def test_what_a_handler_does_is_its_own(inbox_url: str) -> None:
+    """In the library's context it would be part of the workflow, and of what that stores."""
+    contexts = []
+
+    async def handle(event: Event, subject: str, at: float) -> None:
+        contexts.append(DBOS.workflow_id)
+
+    async with opened(inbox_url, {"user.updated": handle}) as inbox:
+        await put(inbox)
+        await until(lambda: contexts != [])
+
+    assert contexts == [None]
+
+
+@pytest.mark.anyio
 async def test_events_get_to_their_end_when_the_service_ends(
     inbox_url: str, calls: Calls, log: Log
 ) -> None:
@@ -141,10 +180,12 @@ async def test_only_json_is_stored(inbox_url: str, calls: Calls) -> None:
         await until(lambda: calls.ids != [])
     with closing(sqlite3.connect(inbox_url.removeprefix("sqlite:///"))) as database:
         formats = database.execute("SELECT DISTINCT serialization FROM workflow_status").fetchall()
-        steps = database.execute("SELECT DISTINCT serialization FROM operation_outputs").fetchall()
+        [(arguments,)] = database.execute("SELECT inputs FROM workflow_input").fetchall()
+        [(failure,)] = database.execute("SELECT error FROM workflow_output").fetchall()
 
     assert formats == [("portable_json",)]
-    assert steps == [("portable_json",)]
+    assert json.loads(arguments)["positionalArgs"] == [body("evt_1").decode(), NOW]
+    assert json.loads(failure)["message"] == "ValueError"
 
 
 @pytest.mark.anyio

@@ -556,9 +556,23 @@ INBOX = [
     row(
         "W12-a-repeat-after-a-crash-is-known",
         "app/inbox.py",
-        "starts = 1 if _put_here.get() else await _starts()",
+        "starts = 1 if _put_here.get() else await _starts(str(DBOS.workflow_id))",
         "starts = 1",
         KEPT + "test_what_was_not_done_is_done_after_the_next_start",
+    ),
+    row(
+        "W12-each-start-is-counted",
+        "app/inbox.py",
+        "asyncio.create_task(asking, context=Context())",
+        "asking",
+        KEPT + "test_an_event_that_is_never_done_is_dead_in_the_end",
+    ),
+    row(
+        "a-handler-is-no-part-of-the-workflow",
+        "app/inbox.py",
+        "Context().run(asyncio.run_coroutine_threadsafe, work, self._service)",
+        "asyncio.run_coroutine_threadsafe(work, self._service)",
+        KEPT + "test_what_a_handler_does_is_its_own",
     ),
     row(
         "W12-what-is-not-done-stays-so",
