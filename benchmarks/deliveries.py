@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.hanging import PATIENCE, Address, Felt, send
 from benchmarks.load import Load, put_load
+from benchmarks.machine import unevenness
 from benchmarks.messages import post
 from benchmarks.postgresql import postgresql
 from benchmarks.rows import DeliveryRow
@@ -32,17 +33,20 @@ class Taken:
 
     steady: Felt
     all_out: Load
+    unevenness: float
+    """Of the server's core alone, before: what `machine.unevenness` says."""
 
 
 def measure_deliveries(row: DeliveryRow, bench: Bench) -> Taken:
     """Send events to the server of a row. Raises `Unmeasured` when one is not taken."""
+    uneven = unevenness(bench.server_core)
     with inbox(row.database) as url:
         variables = {**row.server.variables, "WEBHOOK_SECRETS": SECRET, "INBOX_DATABASE_URL": url}
         with bench.serving(replace(row.server, variables=variables)) as server:
             asyncio.run(_steadily(server.address, "warm", 1))
             steady = Felt.of(asyncio.run(_steadily(server.address, "steady", SECONDS)))
             requests = tuple(delivery(f"all-out-{number}") for number in range(SIGNED))
-            return Taken(steady, put_load(server.url, requests, bench.folder, ALL_OUT))
+            return Taken(steady, put_load(server.url, requests, bench.folder, ALL_OUT), uneven)
 
 
 @contextmanager
