@@ -191,8 +191,9 @@ class Inbox:
             "db_engine_kwargs": {"hide_parameters": True},
             "sys_db_pool_size": SQLITE_CONNECTIONS if url.startswith(SQLITE) else None,
             "max_executor_threads": 2 * MAX_WAITING,
+            # Nobody here is notified. The thread that looks sleeps this long when all has to end.
             "use_listen_notify": False,
-            "notification_listener_polling_interval_sec": 0.1,
+            "notification_listener_polling_interval_sec": 0.02,
         }
         DBOS(config=config)
 

@@ -11,7 +11,7 @@ class WithoutEvents(logging.Filter):
     """Takes tracebacks out, which may show events, and what the service has logged already."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # At the end of the service: it would show the arguments, and so the event.
+        # At the end of the service, for each event that goes on after its next start.
         if str(record.msg).startswith("Asyncio task cancelled"):
             return False
         if isinstance(record.exc_info, tuple):

@@ -1,7 +1,9 @@
 """A sender of events, and what the service's log says about them."""
 
+import asyncio
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.deliveries import PATH
+from app.inbox import InboxSettings, open_inbox
+from app.processing import Processing
 from dev.signing import SECRET, signed
 from tests.callers import Clock
 from tests.conftest import Start
@@ -99,9 +103,24 @@ def log() -> Iterator[Log]:
     logger.removeHandler(handler)
 
 
+@pytest.fixture(scope="session")
+def new_inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of an inbox as its library makes it, which takes as long as a small test."""
+    path = tmp_path_factory.mktemp("inbox") / "inbox.sqlite"
+
+    async def make() -> None:
+        settings = InboxSettings.model_validate({"INBOX_DATABASE_URL": f"sqlite:///{path}"})
+        async with open_inbox(settings, Processing({})):
+            pass
+
+    asyncio.run(make())
+    return path
+
+
 @pytest.fixture
-def inbox_url(tmp_path: Path) -> str:
+def inbox_url(tmp_path: Path, new_inbox: Path) -> str:
     """Return the address of an inbox that is new."""
+    shutil.copy(new_inbox, tmp_path)
     return f"sqlite:///{tmp_path}/inbox.sqlite"
 
 

@@ -143,10 +143,13 @@ def test_an_unknown_event_is_said_so(run: Run) -> None:
         assert run(command, "evt_9", code=1) == "The inbox has no event evt_9.\n"
 
 
-def test_no_inbox_is_said_so(run: Run, tmp_path: Path) -> None:
+def test_no_inbox_is_said_so(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And none is made: the service would take an empty file for its own."""
-    assert run("list", code=1).startswith("There is no inbox at ")
-    assert list(tmp_path.iterdir()) == []
+    missing = tmp_path / "missing.sqlite"
+    monkeypatch.setenv("INBOX_DATABASE_URL", f"sqlite:///{missing}")
+
+    assert run("list", code=1).startswith(f"There is no inbox at {missing}")
+    assert not missing.exists()
 
 
 def test_a_wrong_setting_is_said_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -716,7 +716,7 @@ INBOX = [
         KEPT + "test_the_library_writes_in_the_services_own_way",
     ),
     row(
-        "L1-no-arguments-of-the-library",
+        "an-orderly-end-is-no-warning",
         "app/inbox_log.py",
         '        if str(record.msg).startswith("Asyncio task cancelled"):\n',
         "        if False:\n",
