@@ -87,7 +87,7 @@ async def test_a_mark_ends_what_was_issued_before(
 REVOKE: dict[str, Callable[[Revocations], Awaitable[None]]] = {
     "subject": lambda marks: marks.revoke_subject("anna", NOW),
     "client": lambda marks: marks.revoke_client("site", NOW),
-    "token": lambda marks: marks.revoke_token(memory().verifier.key_of("good"), NOW),
+    "token": lambda marks: marks.revoke_token("good", NOW),
 }
 OTHERS = {
     "subject": (issued(NOW, subject="bert"), "good"),
@@ -104,6 +104,27 @@ async def test_a_mark_is_about_one_of_them(way: str) -> None:
 
     assert await refused(marks, issued(NOW))
     assert not await refused(marks, other, token)
+
+
+@pytest.mark.parametrize(
+    ("token", "other", "is_refused"),
+    [
+        ("eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "eyJhbGciOiJFUzI1NiJ9.e30.BBBB", True),
+        ("ewogImFsZyI6IkVTMjU2In0.e30.AAAA", "ewogImFsZyI6IkVTMjU2In0.e30.BBBB", True),
+        ("eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "eyJhbGciOiJFUzI1NiJ9.e31.AAAA", False),
+        ("v4.public.AAAA", "v4.public.BBBB", False),
+        ("eyA.BBBB", "eyA.CCCC", False),
+    ],
+)
+async def test_another_signature_makes_no_other_token(
+    token: str, other: str, is_refused: bool
+) -> None:
+    """An ECDSA signature is one of two, and whoever has the token can tell the other one."""
+    marks = revocations(memory())
+    await marks.revoke_token(token, NOW)
+
+    assert await refused(marks, issued(NOW), token)
+    assert await refused(marks, issued(NOW), other) is is_refused
 
 
 async def test_a_subject_is_no_client_of_that_name() -> None:

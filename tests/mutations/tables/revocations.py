@@ -54,9 +54,30 @@ MUTATIONS = [
     row(
         "a-token-can-be-marked",
         MARKS,
-        '    yield name_of("token", key)\n',
+        '    yield name_of("token", identity)\n',
         "",
         TESTS + "a_mark_is_about_one_of_them",
+    ),
+    row(
+        "a-token-is-told-by-what-is-signed",
+        MARKS,
+        '        return token.rpartition(".")[0]\n',
+        "        return token\n",
+        TESTS + "another_signature_makes_no_other_token",
+    ),
+    row(
+        "only-a-jwt-is-told-without-its-end",
+        MARKS,
+        'token.startswith(("ey", "ew")) and ',
+        "",
+        TESTS + "another_signature_makes_no_other_token",
+    ),
+    row(
+        "a-jwt-has-three-parts",
+        MARKS,
+        ' and token.count(".") == 2',
+        "",
+        TESTS + "another_signature_makes_no_other_token",
     ),
     row(
         "a-mark-is-of-one-kind",
@@ -140,7 +161,7 @@ MUTATIONS = [
     row(
         "a-mark-ends-the-remembered-answer-of-a-token",
         MARKS,
-        "        await self._cache.forget(key)\n",
+        "        await self._cache.forget(self._cache.key_of(token))\n",
         "",
         TESTS + "a_remembered_answer_dies_at_once",
     ),
