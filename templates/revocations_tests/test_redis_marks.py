@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -76,6 +77,30 @@ async def test_many_marks_are_put_and_read_in_parts(
         read = await RedisMarks(other, 100).news()
 
     assert read == many
+
+
+@pytest.mark.anyio
+async def test_a_mark_that_ends_between_two_parts_hides_no_other(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest end first, and those that are still to be read must not move up."""
+    monkeypatch.setattr("app.auth.redis_marks.PAGE", 2)
+    many = {name_of("subject", f"user-{number}"): NOW for number in range(7)}
+    async with opened(server, Clock()) as store, opened(server, Clock()) as other:
+        await RedisMarks(store, 100).put(many)
+        read_part = other.in_time
+
+        async def and_lose_the_oldest(work: Callable[[], Awaitable[Any]]) -> Any:
+            part = await read_part(work)
+            await store.client.zremrangebyrank(store.prefix + "marks", 0, 0)
+            return part
+
+        monkeypatch.setattr(other, "in_time", and_lose_the_oldest)
+        read = await RedisMarks(other, 100).news()
+        left = await RedisMarks(store, 100).news()
+
+    assert len(left) == 4
+    assert left.items() <= read.items()
 
 
 @pytest.mark.anyio

@@ -117,6 +117,16 @@ MUTATIONS = [
         "tests/webhooks/test_redis_marks.py::test_many_marks_are_put_and_read_in_parts",
     ),
     row(
+        "a-mark-that-ends-hides-no-other",
+        "app/auth/redis_marks.py",
+        """zrevrangebyscore(
+            self._name, math.inf, since,""",
+        """zrangebyscore(
+            self._name, since, math.inf,""",
+        "tests/webhooks/test_redis_marks.py::"
+        "test_a_mark_that_ends_between_two_parts_hides_no_other",
+    ),
+    row(
         "marks-are-put-to-the-last-page",
         "app/auth/redis_marks.py",
         "range(0, len(members), PAGE)",
