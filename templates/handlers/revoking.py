@@ -6,7 +6,7 @@ It must not undo what a newer event about the same subject did: compare `at`.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 
 from app.auth.answers import StoreUnavailable
 from app.auth.revocations import Revocations
@@ -59,12 +59,12 @@ def handlers(users: Users, revocations: Revocations) -> Mapping[str, Handler]:
     }
 
 
-def restore(events: Iterable[StoredEvent], revocations: Revocations, now: float) -> None:
+async def restore(events: AsyncIterable[StoredEvent], revocations: Revocations, now: float) -> None:
     """Mark again whom events of the inbox revoked, whatever became of the events.
 
     `now` in seconds since 1970.
     """
-    for stored in events:
+    async for stored in events:
         if stored.body is None or stored.sent_at is None:
             continue
         try:

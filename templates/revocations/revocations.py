@@ -209,7 +209,7 @@ def what_is_signed(token: str) -> str:
     Who has an ECDSA signature can make a second one of it that is as good (`n - s` in place of `s`,
     SEC 1 section 4.1.4), and with it another token that says the same.
     """
-    # The base64url of a JSON object, with or without white space after its brace (RFC 7515 section 3)
+    # Base64url of a JSON object, with or without white space after its brace (RFC 7515 section 3)
     if token.startswith(("ey", "ew")) and token.count(".") == 2:
         return token.rpartition(".")[0]
     return token

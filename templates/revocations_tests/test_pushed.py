@@ -1,7 +1,7 @@
 """An event that ends what its subject may do, from the delivery to the next request."""
 
-import asyncio
 import logging
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -150,17 +150,21 @@ def test_replicas_that_share_events_only_are_warned_about(
     assert len(log.saying("a revocation reaches one process only")) == warnings
 
 
-def test_an_event_that_cannot_be_read_any_more_stops_no_start(log: Log) -> None:
+@pytest.mark.anyio
+async def test_an_event_that_cannot_be_read_any_more_stops_no_start(log: Log) -> None:
     """It is said, and the others count."""
     known = memory()
     revocations = Revocations(known.verifier, None, 60, known.clock)
     bodies = {"evt_1": "{}", "evt_2": body("evt_2", kind="user.deleted").decode()}
-    events = [
-        StoredEvent(event_id, "user.deleted", "processed", NOW, NOW, 1, None, content, NOW)
-        for event_id, content in bodies.items()
-    ]
-    restore(events, revocations, NOW)
+
+    async def events() -> AsyncIterator[StoredEvent]:
+        for event_id, content in bodies.items():
+            yield StoredEvent(
+                event_id, "user.deleted", "processed", NOW, NOW, 1, None, content, NOW
+            )
+
+    await restore(events(), revocations, NOW)
 
     with pytest.raises(InvalidToken):
-        asyncio.run(revocations.check(claims()._replace(issued_at=NOW), "good"))
+        await revocations.check(claims()._replace(issued_at=NOW), "good")
     assert log.lines == ["event of the inbox not read event_id=evt_1"]

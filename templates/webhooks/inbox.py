@@ -9,9 +9,9 @@ one. What a killed process left undone is taken up at its next start.
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import Context, ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from dbos import (
     SetWorkflowID,
     WorkflowStatus,
 )
+from dbos import error as errors
 from pydantic import Field, SecretStr, field_validator
 
 from app.events import Event
@@ -39,6 +40,10 @@ from app.webhook_errors import InboxUnavailable
 logger = logging.getLogger("app.inbox")
 
 NAME = "inbox"
+EVENT = "event"
+LASTING = "lasting event"
+"""What events are stored as. Those that a new process has to know of can be found by it: there may
+be hundreds of thousands of others, and the database looks for nothing else in them."""
 VERSION = "1"
 """Of what is stored. Events of another version are left alone, so it outlives most releases."""
 PUT_TIMEOUT = 3.0
@@ -48,12 +53,16 @@ MAX_WAITING = 64
 SQLITE_CONNECTIONS = 4
 """SQLite has one writer at a time, and threads that wait for each other's turn here do so in order;
 those that wait for the file look for it again and again, in none."""
-PAGE = 500
+PAGE = 1000
 """Events that are read at a time."""
+OVERLAP = 100
+"""Events that are read again with the next ones: those of one millisecond have no fixed order."""
 ADOPTION = 30.0
 """Seconds between two looks for events whose process is gone."""
 GRACE = 2.0
 """Seconds that events get to be done with when the service ends."""
+
+Workflow = Callable[[str, float], Coroutine[Any, Any, None]]
 
 # Set where an event is put, and so not where it is taken up again
 _put_here: ContextVar[bool] = ContextVar("put_here", default=False)
@@ -85,8 +94,9 @@ class InboxSettings(Settings):
 class Inbox:
     """The inbox of a running service. There is one in a process."""
 
-    def __init__(self, processing: Processing) -> None:
+    def __init__(self, processing: Processing, lasting: Collection[str]) -> None:
         self._processing = processing
+        self._lasting = lasting
         self._service = asyncio.get_running_loop()
         self._thread = LoopThread(NAME)
         self._waiting = 0
@@ -135,24 +145,26 @@ class Inbox:
         except Exception as error:  # noqa: BLE001 - whatever the database says, it is not well
             raise InboxUnavailable(type(error).__name__) from None
 
-    async def younger_than(self, seconds: float, kinds: Collection[str]) -> list[StoredEvent]:
-        """Return the events of some types that came within so many seconds."""
+    async def lasting(self, seconds: float) -> AsyncIterator[StoredEvent]:
+        """Yield the lasting events that came within so many seconds, some of them twice."""
         since = datetime.now(UTC).timestamp() - seconds
         start = datetime.fromtimestamp(since, UTC).isoformat()
-        since_then = DBOS.list_workflows_async(
-            start_time=start, load_input=False, load_output=False
-        )
-        ids = [
-            event.id
-            for event in map(stored, await self._thread.run(since_then))
-            if event.type in kinds
-        ]
-        # Only those with their bodies, and not too many at a time
-        found: list[StoredEvent] = []
-        for first in range(0, len(ids), PAGE):
-            page = DBOS.list_workflows_async(workflow_ids=ids[first : first + PAGE])
-            found += map(stored, await self._thread.run(page))
-        return found
+        place, page = 0, PAGE
+        while page == PAGE:
+            # The newest first: what is stored or purged meanwhile hides none that is still to come.
+            listing = DBOS.list_workflows_async(
+                name=LASTING,
+                start_time=start,
+                sort_desc=True,
+                limit=PAGE,
+                offset=place,
+                load_output=False,
+            )
+            rows = await self._thread.run(listing)
+            for row in rows:
+                yield stored(row)
+            page = len(rows)
+            place += PAGE - OVERLAP
 
     async def open(self, url: str, claimed: OnlyOne | Replica) -> None:
         """Launch the library, which brings the database up to date."""
@@ -171,8 +183,14 @@ class Inbox:
 
     async def _put(self, event: Event, body: bytes, sent_at: float) -> None:
         _put_here.set(True)
-        with SetWorkflowID(event.id), SetWorkflowAttributes({TYPE: event.type}):
-            await DBOS.start_workflow_async(self._workflow, body.decode(), sent_at)
+        workflow = self._workflows[LASTING if event.type in self._lasting else EVENT]
+        # An id that is known is no news, also where the event that had it was of another type.
+        with (
+            SetWorkflowID(event.id),
+            SetWorkflowAttributes({TYPE: event.type}),
+            suppress(errors.DBOSConflictingWorkflowError),
+        ):
+            await DBOS.start_workflow_async(workflow, body.decode(), sent_at)
 
     async def _ask(self) -> None:
         await DBOS.list_workflows_async(limit=1, load_input=False, load_output=False)
@@ -197,15 +215,22 @@ class Inbox:
         }
         DBOS(config=config)
 
-        # It has no step: the only one there is would cost two more transactions for each event,
-        # and the workflow's own outcome says all that a step's would.
-        @DBOS.workflow(name="event", max_recovery_attempts=None)
+        self._workflows = {name: self._workflow(name) for name in (EVENT, LASTING)}
+        DBOS.launch()
+
+    def _workflow(self, name: str) -> Workflow:
+        """Return what the library does with an event.
+
+        It has no step: the only one there is would cost two more transactions for each event, and
+        the workflow's own outcome says all that a step's would.
+        """
+
+        @DBOS.workflow(name=name, max_recovery_attempts=None)
         async def workflow(body: str, sent_at: float) -> None:
             starts = 1 if _put_here.get() else await _starts(str(DBOS.workflow_id))
             await self._process(body, sent_at, starts)
 
-        self._workflow = workflow
-        DBOS.launch()
+        return workflow
 
     async def _adopt(self, replica: Replica) -> None:
         """Take over what replicas left undone that are gone for good, as after scaling down.
@@ -276,12 +301,17 @@ async def _starts(event_id: str) -> int:
 
 
 @asynccontextmanager
-async def open_inbox(settings: InboxSettings, processing: Processing) -> AsyncIterator[Inbox]:
-    """Open the inbox while the block lasts. Raises `InboxNotOpened`."""
+async def open_inbox(
+    settings: InboxSettings, processing: Processing, lasting: Collection[str] = ()
+) -> AsyncIterator[Inbox]:
+    """Open the inbox while the block lasts. Raises `InboxNotOpened`.
+
+    `lasting` are the types of events that a new process has to know of.
+    """
     url = settings.database_url.get_secret_value()
     complete_sqlite()
     with claim(url) as claimed, library_log():
-        inbox = Inbox(processing)
+        inbox = Inbox(processing, lasting)
         try:
             await inbox.open(url, claimed)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be done without it

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,10 +51,12 @@ def calls() -> Calls:
 
 
 @asynccontextmanager
-async def opened(url: str, handlers: Mapping[str, Handler]) -> AsyncIterator[Inbox]:
+async def opened(
+    url: str, handlers: Mapping[str, Handler], lasting: Collection[str] = ()
+) -> AsyncIterator[Inbox]:
     """Open an inbox that tries once."""
     settings = InboxSettings.model_validate({"INBOX_DATABASE_URL": url})
-    async with open_inbox(settings, Processing(handlers, Clock(), pauses=())) as inbox:
+    async with open_inbox(settings, Processing(handlers, Clock(), pauses=()), lasting) as inbox:
         yield inbox
 
 
@@ -146,12 +148,12 @@ async def test_events_get_to_their_end_when_the_service_ends(
 ) -> None:
     """So that an orderly restart repeats nothing."""
     calls.go_on = asyncio.Event()
-    async with opened(inbox_url, {"user.updated": calls}) as inbox:
+    async with opened(inbox_url, {"user.updated": calls}, lasting={"user.updated"}) as inbox:
         await put(inbox)
         await until(lambda: calls.ids == ["evt_1"])
         asyncio.get_running_loop().call_later(0.05, calls.go_on.set)
     async with opened(inbox_url, {"user.updated": calls}) as inbox:
-        stored = await inbox.younger_than(60, {"user.updated"})
+        stored = [event async for event in inbox.lasting(60)]
 
     assert [event.state for event in stored] == ["processed"]
     assert calls.ids == ["evt_1"]
@@ -190,19 +192,58 @@ async def test_only_json_is_stored(inbox_url: str, calls: Calls) -> None:
 
 
 @pytest.mark.anyio
-async def test_young_events_are_listed(inbox_url: str, calls: Calls) -> None:
-    """By when they came and by type, whatever became of them, with their bodies."""
+async def test_lasting_events_are_found_again(inbox_url: str, calls: Calls) -> None:
+    """By when they came, whatever became of them, with their bodies."""
     handlers = {"user.updated": calls, "user.deleted": calls}
-    async with opened(inbox_url, handlers) as inbox:
+    async with opened(inbox_url, handlers, lasting={"user.deleted"}) as inbox:
         await put(inbox, "evt_1")
         await put(inbox, "evt_2", "user.deleted")
-        young = await inbox.younger_than(60, {"user.deleted"})
-        old = await inbox.younger_than(-60, {"user.deleted"})
+        young = [event async for event in inbox.lasting(60)]
+        old = [event async for event in inbox.lasting(-60)]
 
     assert [(event.id, event.body, event.sent_at) for event in young] == [
         ("evt_2", body("evt_2", "user.deleted").decode(), NOW)
     ]
     assert old == []
+
+
+@pytest.mark.anyio
+async def test_an_id_is_one_event_whatever_its_type(inbox_url: str, calls: Calls) -> None:
+    """The sender hears that it is known, and need not come again."""
+    handlers = {"user.updated": calls, "user.deleted": calls}
+    async with opened(inbox_url, handlers, lasting={"user.deleted"}) as inbox:
+        for kind in ("user.updated", "user.deleted", "user.updated"):
+            await put(inbox, "evt_1", kind)
+        for kind in ("user.deleted", "user.updated"):
+            await put(inbox, "evt_2", kind)
+        await until(lambda: len(calls.ids) == 2)
+
+    assert calls.ids == ["evt_1", "evt_2"]
+
+
+@pytest.mark.anyio
+async def test_what_is_purged_or_comes_meanwhile_hides_no_lasting_event(
+    inbox_url: str, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read in parts, while senders and the commands go on."""
+    monkeypatch.setattr("app.inbox.PAGE", 4)
+    monkeypatch.setattr("app.inbox.OVERLAP", 1)
+    ids = [f"evt_{number}" for number in range(10, 22)]
+    found = []
+    async with opened(inbox_url, {"user.deleted": calls}, lasting={"user.deleted"}) as inbox:
+        for event_id in ids:
+            await put(inbox, event_id, "user.deleted")
+        await until(lambda: calls.ids == ids)
+        async for event in inbox.lasting(60):
+            found.append(event.id)
+            if len(found) == 1:
+                await put(inbox, "evt_22", "user.deleted")
+                with closing(sqlite3.connect(inbox_url.removeprefix("sqlite:///"))) as database:
+                    oldest = "DELETE FROM workflow_status WHERE workflow_uuid < 'evt_13'"
+                    database.execute(oldest)
+                    database.commit()
+
+    assert set(found) == set(ids[3:])
 
 
 @pytest.mark.anyio

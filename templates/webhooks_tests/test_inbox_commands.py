@@ -132,8 +132,10 @@ def test_old_events_are_forgotten(three: Sender, run: Run, log: Log) -> None:
 @pytest.mark.usefixtures("three")
 def test_all_pages_are_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.inbox_commands.PAGE", 1)
+    monkeypatch.setattr("app.inbox_commands.BATCH", 1)
 
     assert len(run("list", "--json")) == 3
+    assert run("stats", "--json")["dead"] == 2
     assert run("purge", "--older-than", "0s", "--dead", "--json") == {"purged": 2}
 
 

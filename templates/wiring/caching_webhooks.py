@@ -79,11 +79,12 @@ async def assemble(
             provider, settings.cache, authority(settings.provider), time_limit, clock
         ) as cache,
         open_revocations(cache, settings.revocations, clock) as revocations,
-        open_inbox(settings.inbox, Processing(handlers(users, revocations), clock)) as inbox,
+        open_inbox(
+            settings.inbox, Processing(handlers(users, revocations), clock), REVOKING
+        ) as inbox,
     ):
         # Before the first request: what was revoked before a restart stays revoked.
-        stored = await inbox.younger_than(settings.revocations.ttl, REVOKING)
-        restore(stored, revocations, clock())
+        await restore(inbox.lasting(settings.revocations.ttl), revocations, clock())
         warn_of_processes_apart(settings)
         readiness = Readiness({"identity provider": provider.check, "inbox": inbox.check})
         authenticator = Authenticator(RevocableVerifier(cache, revocations), policy, clock)

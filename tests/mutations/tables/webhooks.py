@@ -491,8 +491,8 @@ INBOX = [
     row(
         "W6-the-workflow-is-the-event",
         "app/inbox.py",
-        "with SetWorkflowID(event.id), SetWorkflowAttributes",
-        "with SetWorkflowAttributes",
+        "            SetWorkflowID(event.id),\n",
+        "",
         KEPT + "test_an_id_is_one_event",
     ),
     row(
@@ -556,8 +556,8 @@ INBOX = [
     row(
         "W12-a-repeat-after-a-crash-is-known",
         "app/inbox.py",
-        "starts = 1 if _put_here.get() else await _starts(str(DBOS.workflow_id))",
-        "starts = 1",
+        "1 if _put_here.get() else await _starts(str(DBOS.workflow_id))",
+        "1",
         KEPT + "test_what_was_not_done_is_done_after_the_next_start",
     ),
     row(
@@ -596,11 +596,39 @@ INBOX = [
         KEPT + "test_only_json_is_stored",
     ),
     row(
-        "young-events-are-those-of-the-types-asked-for",
+        "W6-an-id-is-one-event-whatever-its-type",
         "app/inbox.py",
-        "            if event.type in kinds\n",
+        "suppress(errors.DBOSConflictingWorkflowError)",
+        "suppress(KeyError)",
+        KEPT + "test_an_id_is_one_event_whatever_its_type",
+    ),
+    row(
+        "lasting-events-are-told-apart",
+        "app/inbox.py",
+        "LASTING if event.type in self._lasting else EVENT",
+        "LASTING",
+        KEPT + "test_lasting_events_are_found_again",
+    ),
+    row(
+        "lasting-events-are-found-by-when-they-came",
+        "app/inbox.py",
+        "                start_time=start,\n",
         "",
-        KEPT + "test_young_events_are_listed",
+        KEPT + "test_lasting_events_are_found_again",
+    ),
+    row(
+        "a-purge-hides-no-lasting-event",
+        "app/inbox.py",
+        "                sort_desc=True,\n",
+        "",
+        KEPT + "test_what_is_purged_or_comes_meanwhile_hides_no_lasting_event",
+    ),
+    row(
+        "lasting-events-are-read-to-the-last-page",
+        "app/inbox.py",
+        "        while page == PAGE:\n",
+        "        while place == 0:\n",
+        KEPT + "test_what_is_purged_or_comes_meanwhile_hides_no_lasting_event",
     ),
     row(
         "an-inbox-lasts",
