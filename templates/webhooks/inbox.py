@@ -42,8 +42,8 @@ logger = logging.getLogger("app.inbox")
 NAME = "inbox"
 EVENT = "event"
 LASTING = "lasting event"
-"""What events are stored as. Those that a new process has to know of can be found by it: there may
-be hundreds of thousands of others, and the database looks for nothing else in them."""
+"""What events are stored as, which is all that the library finds them by in SQLite: those that a
+new process has to know of are few among the others, which may be hundreds of thousands."""
 VERSION = "1"
 """Of what is stored. Events of another version are left alone, so it outlives most releases."""
 PUT_TIMEOUT = 3.0
@@ -214,7 +214,6 @@ class Inbox:
             "notification_listener_polling_interval_sec": 0.02,
         }
         DBOS(config=config)
-
         self._workflows = {name: self._workflow(name) for name in (EVENT, LASTING)}
         DBOS.launch()
 
