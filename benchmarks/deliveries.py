@@ -5,13 +5,12 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from benchmarks.hanging import PATIENCE, Address, Felt, send
+from benchmarks.hanging import PATIENCE, UNRELATED, Address, Felt, send
 from benchmarks.load import Load, put_load
-from benchmarks.machine import unevenness
 from benchmarks.messages import post
 from benchmarks.postgresql import postgresql
 from benchmarks.rows import DeliveryRow
@@ -33,20 +32,21 @@ class Taken:
 
     steady: Felt
     all_out: Load
-    unevenness: float
-    """Of the server's core alone, before: what `machine.unevenness` says."""
+    alive: Felt
+    """What requests at that pace feel that store nothing, before."""
 
 
 def measure_deliveries(row: DeliveryRow, bench: Bench) -> Taken:
     """Send events to the server of a row. Raises `Unmeasured` when one is not taken."""
-    uneven = unevenness(bench.server_core)
     with inbox(row.database) as url:
         variables = {**row.server.variables, "WEBHOOK_SECRETS": SECRET, "INBOX_DATABASE_URL": url}
         with bench.serving(replace(row.server, variables=variables)) as server:
-            asyncio.run(_steadily(server.address, "warm", 1))
-            steady = Felt.of(asyncio.run(_steadily(server.address, "steady", SECONDS)))
+            asyncio.run(_steadily(server.address, _deliveries("warm", 1)))
+            alive = asyncio.run(_steadily(server.address, [UNRELATED] * PER_SECOND * SECONDS))
+            steady = asyncio.run(_steadily(server.address, _deliveries("steady", SECONDS)))
             requests = tuple(delivery(f"all-out-{number}") for number in range(SIGNED))
-            return Taken(steady, put_load(server.url, requests, bench.folder, ALL_OUT), uneven)
+            all_out = put_load(server.url, requests, bench.folder, ALL_OUT)
+            return Taken(Felt.of(steady), all_out, Felt.of(alive))
 
 
 @contextmanager
@@ -75,14 +75,17 @@ def delivery(event_id: str, *, close: bool = False) -> bytes:
     return post("/webhooks/olympus", body, headers)
 
 
-async def _steadily(address: Address, name: str, seconds: int) -> list[float | None]:
-    """Deliver at a steady pace. Each starts on time, whatever became of those before."""
+def _deliveries(name: str, seconds: int) -> list[bytes]:
+    return [delivery(f"{name}-{number}", close=True) for number in range(seconds * PER_SECOND)]
+
+
+async def _steadily(address: Address, requests: Sequence[bytes]) -> list[float | None]:
+    """Send requests at a steady pace. Each starts on time, whatever became of those before."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     sent = []
-    for number in range(seconds * PER_SECOND):
+    for number, request in enumerate(requests):
         await asyncio.sleep(start + number / PER_SECOND - loop.time())
-        request = delivery(f"{name}-{number}", close=True)
         sent.append(asyncio.create_task(_deliver(address, request)))
     return await asyncio.gather(*sent)
 

@@ -5,19 +5,13 @@ import platform
 import re
 import shutil
 import subprocess
-import time
 from importlib.metadata import version
 from pathlib import Path
-from statistics import quantiles
 
 PACKAGES = (
     "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic", "httpx", "httpx-aiohttp",
     "aiohttp", "requests", "cookiecutter",
 )  # fmt: skip
-
-PIECES = 800
-PAUSE = 0.005
-"""Seconds between two pieces of work."""
 
 
 def describe() -> list[str]:
@@ -41,27 +35,6 @@ def lacks() -> str | None:
             " or build it from https://github.com/wg/wrk and put it on the search path."
         )
     return None
-
-
-def unevenness(core: int) -> float:
-    """Return the 99th percentile of the times of equal pieces of work, as a multiple of the median.
-
-    Nothing else of ours runs meanwhile, so every time that is measured on this core has it, too.
-    """
-    mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        times = quantiles((_piece() for _ in range(PIECES)), n=100, method="inclusive")
-    finally:
-        os.sched_setaffinity(0, mine)
-    return times[98] / times[49]
-
-
-def _piece() -> float:
-    time.sleep(PAUSE)
-    start = time.perf_counter()
-    sorted(map(str, range(3000)))
-    return time.perf_counter() - start
 
 
 def _wrk() -> str:

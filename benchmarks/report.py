@@ -82,7 +82,7 @@ def delivery_table(taken: Iterable[tuple[DeliveryRow, Taken]]) -> list[str]:
     pace = f"at {PER_SECOND}/s: "
     heads = ["deliveries", f"{pace}p50 ms", "p99 ms", "worst ms", "not taken", "p99 below", ""]
     return table(
-        [*heads, "all out: per s", "p50 ms", "p99 ms", "equal work: p99 / p50"],
+        [*heads, "all out: per s", "p50 ms", "p99 ms", "live: p50 ms", "p99 ms"],
         (
             [
                 row.name,
@@ -93,7 +93,7 @@ def delivery_table(taken: Iterable[tuple[DeliveryRow, Taken]]) -> list[str]:
                 verdict_on_time(each.steady.p99, row.ceiling),
                 f"{each.all_out.per_second:,.0f}",
                 *(_milliseconds(ms) for ms in (each.all_out.p50, each.all_out.p99)),
-                f"{each.unevenness:.1f}",
+                *(_milliseconds(ms) for ms in (each.alive.p50, each.alive.p99)),
             ]
             for row, each in taken
         ),
