@@ -32,7 +32,7 @@ from app.inbox_claim import SQLITE, InboxNotOpened, OnlyOne, Replica, claim
 from app.inbox_events import BEGUN, TYPE, StoredEvent, stored
 from app.inbox_log import library_log
 from app.inbox_sqlite import complete_sqlite
-from app.inbox_thread import LoopThread
+from app.inbox_thread import LoopThread, Precedence
 from app.processing import Processing
 from app.settings import Settings
 from app.webhook_errors import InboxUnavailable
@@ -57,6 +57,10 @@ PAGE = 1000
 """Events that are read at a time."""
 OVERLAP = 100
 """Events that are read again with the next ones: those of one millisecond have no fixed order."""
+HEAD_START = 0.005
+"""Seconds that a sender's answer has before its event is processed."""
+LONGEST_DELAY = 0.5
+"""Seconds that the processing of an event waits for senders, of whom there may always be some."""
 ADOPTION = 30.0
 """Seconds between two looks for events whose process is gone."""
 GRACE = 2.0
@@ -99,6 +103,7 @@ class Inbox:
         self._lasting = lasting
         self._service = asyncio.get_running_loop()
         self._thread = LoopThread(NAME)
+        self._senders = Precedence(HEAD_START, LONGEST_DELAY)
         self._waiting = 0
         self._late = 0
         self._probe: Future[None] | None = None
@@ -186,6 +191,7 @@ class Inbox:
         workflow = self._workflows[LASTING if event.type in self._lasting else EVENT]
         # An id that is known is no news, also where the event that had it was of another type.
         with (
+            self._senders.go_first(),
             SetWorkflowID(event.id),
             SetWorkflowAttributes({TYPE: event.type}),
             suppress(errors.DBOSConflictingWorkflowError),
@@ -226,6 +232,7 @@ class Inbox:
 
         @DBOS.workflow(name=name, max_recovery_attempts=None)
         async def workflow(body: str, sent_at: float) -> None:
+            await self._senders.give_way()
             starts = 1 if _put_here.get() else await _starts(str(DBOS.workflow_id))
             await self._process(body, sent_at, starts)
 

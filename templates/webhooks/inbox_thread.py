@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -35,6 +36,41 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join)
         self._loop.close()
+
+
+class Precedence:
+    """In one loop, work that somebody waits for goes before work that nobody waits for.
+
+    They share a processor, and where the first is late, the second makes it later.
+    """
+
+    def __init__(self, head_start: float, longest: float) -> None:
+        self._head_start = head_start
+        self._longest = longest
+        self._first = 0
+        self._none_first = asyncio.Event()
+        self._none_first.set()
+
+    @contextmanager
+    def go_first(self) -> Iterator[None]:
+        """Keep the others waiting while the block lasts, and `head_start` seconds after it."""
+        self._first += 1
+        self._none_first.clear()
+        try:
+            yield
+        finally:
+            asyncio.get_running_loop().call_later(self._head_start, self._gone)
+
+    async def give_way(self) -> None:
+        """Wait until nobody goes first any more, but no more than `longest` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._longest):
+                await self._none_first.wait()
+
+    def _gone(self) -> None:
+        self._first -= 1
+        if not self._first:
+            self._none_first.set()
 
 
 async def _end_others(grace: float) -> None:

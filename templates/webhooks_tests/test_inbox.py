@@ -21,6 +21,7 @@ from app.events import Event, parse_event
 from app.handlers import Handler
 from app.inbox import Inbox, InboxSettings, open_inbox
 from app.inbox_claim import InboxNotOpened, Replica
+from app.inbox_thread import Precedence
 from app.processing import Processing
 from app.service import create_app
 from app.wiring import AppSettings
@@ -81,6 +82,43 @@ async def test_an_id_is_one_event(inbox_url: str, calls: Calls) -> None:
             await put(inbox)
 
     assert calls.ids == ["evt_1"]
+
+
+@pytest.mark.anyio
+async def test_the_sender_has_its_answer_first(
+    inbox_url: str, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.inbox.HEAD_START", 0.5)
+    monkeypatch.setattr("app.inbox.LONGEST_DELAY", 60)
+    async with opened(inbox_url, {"user.updated": calls}) as inbox:
+        await put(inbox)
+        await asyncio.sleep(0.25)
+        too_early = calls.ids.copy()
+        await until(lambda: calls.ids != [])
+
+    assert too_early == []
+
+
+@pytest.mark.anyio
+async def test_while_there_are_senders_events_are_processed_all_the_same() -> None:
+    """After a while, and there may be senders all the time."""
+    senders = Precedence(head_start=0, longest=0.1)
+    with senders.go_first(), senders.go_first():
+        async with asyncio.timeout(10):
+            await senders.give_way()
+
+
+@pytest.mark.anyio
+async def test_all_senders_go_first() -> None:
+    senders = Precedence(head_start=0, longest=60)
+    with senders.go_first():
+        with senders.go_first():
+            waiting = asyncio.create_task(senders.give_way())
+        await asyncio.sleep(0.05)
+        too_early = waiting.done()
+    await waiting
+
+    assert not too_early
 
 
 @pytest.mark.anyio

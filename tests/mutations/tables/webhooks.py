@@ -596,6 +596,27 @@ INBOX = [
         KEPT + "test_only_json_is_stored",
     ),
     row(
+        "senders-have-their-answers-first",
+        "app/inbox.py",
+        "            await self._senders.give_way()\n",
+        "",
+        KEPT + "test_the_sender_has_its_answer_first",
+    ),
+    row(
+        "all-senders-go-first",
+        "app/inbox_thread.py",
+        "        if not self._first:\n",
+        "        if True:\n",
+        KEPT + "test_all_senders_go_first",
+    ),
+    row(
+        "senders-do-not-keep-events-waiting-for-ever",
+        "app/inbox_thread.py",
+        "asyncio.timeout(self._longest)",
+        "asyncio.timeout(None)",
+        KEPT + "test_while_there_are_senders_events_are_processed_all_the_same",
+    ),
+    row(
         "W6-an-id-is-one-event-whatever-its-type",
         "app/inbox.py",
         "suppress(errors.DBOSConflictingWorkflowError)",
