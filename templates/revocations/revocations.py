@@ -204,7 +204,7 @@ def name_of(kind: str, value: str) -> str:
 
 
 def what_is_signed(token: str) -> str:
-    """Return a JWT without its signature, and any other token as it is.
+    """Return a signed token without its signature, and any other as it is.
 
     Who has an ECDSA signature can make a second one of it that is as good (`n - s` in place of `s`,
     SEC 1 section 4.1.4), and with it another token that says the same.
