@@ -273,7 +273,7 @@ MUTATIONS = [
     row(
         "a-restart-forgets-no-revocation",
         WIRING,
-        "        restore(stored, revocations, clock())\n",
+        "        await restore(inbox.lasting(settings.revocations.ttl), revocations, clock())\n",
         "",
         PUSHED + "a_revocation_outlives_the_service",
     ),
