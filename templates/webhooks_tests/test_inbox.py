@@ -271,7 +271,7 @@ async def test_what_is_purged_or_comes_meanwhile_hides_no_lasting_event(
     async with opened(inbox_url, {"user.deleted": calls}, lasting={"user.deleted"}) as inbox:
         for event_id in ids:
             await put(inbox, event_id, "user.deleted")
-        await until(lambda: calls.ids == ids)
+        await until(lambda: sorted(calls.ids) == ids)
         async for event in inbox.lasting(60):
             found.append(event.id)
             if len(found) == 1:
