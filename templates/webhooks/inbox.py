@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dbos import (
@@ -152,8 +152,7 @@ class Inbox:
 
     async def lasting(self, seconds: float) -> AsyncIterator[StoredEvent]:
         """Yield the lasting events that came within so many seconds, some of them twice."""
-        since = datetime.now(UTC).timestamp() - seconds
-        start = datetime.fromtimestamp(since, UTC).isoformat()
+        start = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
         place, page = 0, PAGE
         while page == PAGE:
             # The newest first: what is stored or purged meanwhile hides none that is still to come.

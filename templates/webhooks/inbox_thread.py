@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for a library that blocks and brings its own threads."""
+"""An event loop in a thread of its own, for a library that blocks, and what goes first in it."""
 
 import asyncio
 import threading

@@ -72,6 +72,15 @@ async def until(happened: Callable[[], bool]) -> None:
     await asyncio.to_thread(eventually, happened)
 
 
+async def left_undone(url: str, calls: Calls, event_id: str = "evt_1") -> None:
+    """Have a process begin an event, and end in the midst of it."""
+    calls.go_on = asyncio.Event()
+    async with opened(url, {"user.updated": calls}) as inbox:
+        await put(inbox, event_id)
+        await until(lambda: calls.ids == [event_id])
+    calls.go_on = None
+
+
 @pytest.mark.anyio
 async def test_an_id_is_one_event(inbox_url: str, calls: Calls) -> None:
     """W6: at the same time, later, and after a restart."""
@@ -127,12 +136,8 @@ async def test_what_was_not_done_is_done_after_the_next_start(
 ) -> None:
     """W12: the sender has its 200, so nobody but this service knows of the event."""
     monkeypatch.setattr("app.inbox.GRACE", 0.01)
-    calls.go_on = asyncio.Event()
-    async with opened(inbox_url, {"user.updated": calls}) as inbox:
-        await put(inbox)
-        await until(lambda: calls.ids == ["evt_1"])
+    await left_undone(inbox_url, calls)
     assert log.lines == []
-    calls.go_on = None
     async with opened(inbox_url, {"user.updated": calls}):
         await until(lambda: log.saying("webhook processed") != [])
 
@@ -150,10 +155,8 @@ async def test_an_event_that_is_never_done_is_dead_in_the_end(
     """One that ends the process each time must not do so for ever."""
     monkeypatch.setattr("app.inbox.GRACE", 0.01)
     monkeypatch.setattr("app.processing.MAX_STARTS", 2)
+    await left_undone(inbox_url, calls)
     calls.go_on = asyncio.Event()
-    async with opened(inbox_url, {"user.updated": calls}) as inbox:
-        await put(inbox)
-        await until(lambda: len(calls.ids) == 1)
     async with opened(inbox_url, {"user.updated": calls}):
         await until(lambda: len(calls.ids) == 2)
     async with opened(inbox_url, {"user.updated": calls}):

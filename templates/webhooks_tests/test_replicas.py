@@ -9,7 +9,7 @@ import pytest
 from app.inbox_claim import Replica
 from tests.webhooks.conftest import Log
 from tests.webhooks.databases import postgresql
-from tests.webhooks.test_inbox import Calls, opened, put, until
+from tests.webhooks.test_inbox import Calls, left_undone, opened, until
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +64,6 @@ def test_a_lost_connection_is_made_anew(database: str) -> None:
     assert names == ["replica-0", "replica-1"]
 
 
-async def left_undone(database: str, event_id: str) -> Calls:
-    """Begin an event as replica 0, which ends in the midst of it. Return its handler."""
-    calls = Calls()
-    calls.go_on = asyncio.Event()
-    async with opened(database, {"user.updated": calls}) as inbox:
-        await put(inbox, event_id)
-        await until(lambda: calls.ids == [event_id])
-    calls.go_on = None
-    return calls
-
-
 @pytest.mark.anyio
 async def test_a_replica_that_comes_back_in_time_keeps_its_events(
     database: str, log: Log, monkeypatch: pytest.MonkeyPatch
@@ -82,7 +71,8 @@ async def test_a_replica_that_comes_back_in_time_keeps_its_events(
     """Its connection was lost, for less than the time between two looks."""
     monkeypatch.setattr("app.inbox.GRACE", 0.01)
     monkeypatch.setattr("app.inbox.ADOPTION", 1)
-    calls = await left_undone(database, "evt_2")
+    calls = Calls()
+    await left_undone(database, calls, "evt_2")
     living = Replica(database)
     async with opened(database, {"user.updated": calls}):
         await asyncio.sleep(0.5)
@@ -105,7 +95,8 @@ async def test_what_a_replica_left_undone_is_taken_over(
     """Also when nobody comes in its place, as after scaling down."""
     monkeypatch.setattr("app.inbox.GRACE", 0.01)
     monkeypatch.setattr("app.inbox.ADOPTION", 0.05)
-    calls = await left_undone(database, "evt_1")
+    calls = Calls()
+    await left_undone(database, calls)
     living = Replica(database)
     async with opened(database, {"user.updated": calls}):
         await asyncio.sleep(0.1)
