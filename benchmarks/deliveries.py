@@ -1,4 +1,4 @@
-"""How fast events are taken, each of which is stored: at a steady pace, and as many as will go."""
+"""How fast events are accepted and stored: at a steady pace, and as many as possible."""
 
 import asyncio
 import hashlib
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from statistics import median
 
 from benchmarks.hanging import PATIENCE, UNRELATED, Address, Felt, send
 from benchmarks.load import Load, put_load
@@ -22,31 +23,57 @@ SECONDS = 8
 """How long deliveries come at that pace."""
 ALL_OUT = 3
 """Seconds of as many as will go."""
-SIGNED = 10_000
-"""Events that are signed for that: more than are taken in the time."""
+SIGNED = 12_000
+"""Events that are signed for that: more than are accepted in the time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What a sender sees of the deliveries of one row."""
+class Round:
+    """What a sender saw in one round. Times are in seconds, `None` without an answer."""
 
-    steady: Felt
+    live: list[float | None]
+    steady: list[float | None]
     all_out: Load
-    alive: Felt
-    """What requests at that pace feel that store nothing, before."""
 
 
-def measure_deliveries(row: DeliveryRow, bench: Bench) -> Taken:
-    """Send events to the server of a row. Raises `Unmeasured` when one is not taken."""
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a sender saw in all rounds."""
+
+    live: Felt
+    """`GET /health/live` of the same server at the same pace, before the deliveries."""
+    steady: Felt
+    per_second: float
+    p99: float
+    """Medians of the rounds, all out; `p99` in milliseconds."""
+
+    @property
+    def above_live(self) -> float:
+        """How many milliseconds the p99 of a delivery lies above that of `/health/live`."""
+        return self.steady.p99 - self.live.p99
+
+    @classmethod
+    def of(cls, rounds: Sequence[Round]) -> "Accepted":
+        """Put rounds together, of which there is at least one."""
+        return cls(
+            Felt.of([time for one in rounds for time in one.live]),
+            Felt.of([time for one in rounds for time in one.steady]),
+            median(one.all_out.per_second for one in rounds),
+            median(one.all_out.p99 for one in rounds),
+        )
+
+
+def measure_deliveries(row: DeliveryRow, bench: Bench) -> Round:
+    """Send events to the server of a row. Raises `Unmeasured` when one is not accepted."""
     with inbox(row.database) as url:
         variables = {**row.server.variables, "WEBHOOK_SECRETS": SECRET, "INBOX_DATABASE_URL": url}
         with bench.serving(replace(row.server, variables=variables)) as server:
             asyncio.run(_steadily(server.address, _deliveries("warm", 1)))
-            alive = asyncio.run(_steadily(server.address, [UNRELATED] * PER_SECOND * SECONDS))
+            live = asyncio.run(_steadily(server.address, [UNRELATED] * PER_SECOND * SECONDS))
             steady = asyncio.run(_steadily(server.address, _deliveries("steady", SECONDS)))
             requests = tuple(delivery(f"all-out-{number}") for number in range(SIGNED))
             all_out = put_load(server.url, requests, bench.folder, ALL_OUT)
-            return Taken(Felt.of(steady), all_out, Felt.of(alive))
+            return Round(live, steady, all_out)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from benchmarks.deliveries import PER_SECOND, Taken
+from benchmarks.deliveries import PER_SECOND, Accepted
 from benchmarks.hanging import PATIENCE, Felt
 from benchmarks.ratios import Spread, processor_ratio, rate_ratio, verdict, verdict_on_time
 from benchmarks.rounds import Results
@@ -77,25 +77,27 @@ def _milliseconds(value: float) -> str:
     return f"{value:,.1f}" if value < limit else f"over {limit:,.0f}"
 
 
-def delivery_table(taken: Iterable[tuple[DeliveryRow, Taken]]) -> list[str]:
+def delivery_table(accepted: Iterable[tuple[DeliveryRow, Accepted]]) -> list[str]:
     """Return what senders of events saw."""
     pace = f"at {PER_SECOND}/s: "
-    heads = ["deliveries", f"{pace}p50 ms", "p99 ms", "worst ms", "not taken", "p99 below", ""]
+    heads = ["deliveries", f"{pace}p50 ms", "p99 ms", "above live", "at most", "", "no answer"]
     return table(
-        [*heads, "all out: per s", "p50 ms", "p99 ms", "live: p50 ms", "p99 ms"],
+        [*heads, "all out: per s", "floor", "goal", "", "p99 ms", "live: p50 ms", "p99 ms"],
         (
             [
                 row.name,
-                *(_milliseconds(ms) for ms in (each.steady.p50, each.steady.p99)),
-                _milliseconds(each.steady.worst),
+                *(_milliseconds(ms) for ms in (each.steady.p50, each.steady.p99, each.above_live)),
+                f"{row.above_live:g}",
+                verdict_on_time(each.above_live, row.above_live),
                 f"{each.steady.unanswered} of {each.steady.requests}",
-                "" if row.ceiling is None else f"{row.ceiling:g}",
-                verdict_on_time(each.steady.p99, row.ceiling),
-                f"{each.all_out.per_second:,.0f}",
-                *(_milliseconds(ms) for ms in (each.all_out.p50, each.all_out.p99)),
-                *(_milliseconds(ms) for ms in (each.alive.p50, each.alive.p99)),
+                f"{each.per_second:,.0f}",
+                f"{row.floor:,.0f}",
+                f"{row.goal:,.0f}",
+                verdict(each.per_second, row.floor, row.goal),
+                _milliseconds(each.p99),
+                *(_milliseconds(ms) for ms in (each.live.p50, each.live.p99)),
             ]
-            for row, each in taken
+            for row, each in accepted
         ),
     )
 

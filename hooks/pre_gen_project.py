@@ -21,8 +21,8 @@ DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
 DEPENDENCIES = frozenset(
     {
         "aiohttp",
+        "aiosqlite",
         "cachetools",
-        "dbos",
         "fastapi",
         "httpx",
         "httpx-aiohttp",

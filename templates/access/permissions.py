@@ -22,11 +22,8 @@ MAX_ID_LENGTH = 256
 class PermissionDenied(AuthError):
     """The token is good and the platform says no. No other token of this caller helps."""
 
-    status = 403
-    detail = "Permission denied"
-
-    def headers(self, realm: str) -> dict[str, str]:
-        return {}
+    def __init__(self, reason: str) -> None:
+        super().__init__(403, "Permission denied", reason)
 
 
 def require_permission(
@@ -41,7 +38,7 @@ def require_permission(
     async def permitted(
         request: Request, principal: Annotated[Principal, Security(bearer)]
     ) -> Principal:
-        client: AsyncAvnologyId = request.app.state.provider.client
+        client: AsyncAvnologyId = request.state.provider.client
         try:
             await check_permission(client, principal, relation, object_fn(request))
         except AuthError as refusal:

@@ -1,13 +1,13 @@
-"""What the identity provider said about a token, as it is remembered, and where.
+"""What the identity provider said about a token, as it is cached, and where.
 
 A store keeps answers under keys that tell nothing about the tokens. It may lose any of them at any
-time; what it returns is judged by whoever asked for it.
+time; the caller decides whether what it returns still counts.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from cachetools import TLRUCache
 
@@ -17,77 +17,48 @@ from app.auth.counters import Counters
 VERSION = 1
 """Of the written form. A process of another release does not guess at what it reads."""
 MAX_SIZE = 16_384
-"""Bytes of the written form of an answer that is worth remembering: four times a usual one."""
+"""Bytes of the written form of an answer that is cached: four times a usual one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the provider vouched for when it was asked. Never what followed from it."""
+    """What the provider said when it was called. Never what followed from it."""
 
     claims: Claims
     asked_at: float
-    """When the question was sent, in seconds since 1970. The answer is not newer than that."""
+    """When the call was sent, in seconds since 1970. The answer is not newer than that."""
 
     def until(self, lifetime: float) -> float:
-        """Return when it is no longer believed: after `lifetime` (seconds), never after `exp`."""
+        """Return when it no longer counts: after `lifetime` (seconds), never after `exp`."""
         end = self.asked_at + lifetime
         expires_at = self.claims.expires_at
         return end if expires_at is None or end < expires_at else expires_at
 
-    def is_about(self, subject: str) -> bool:
-        """Tell whether the token stands for `subject`."""
-        return self.claims.owner == subject
-
-
-class Found(NamedTuple):
-    """What a store knows about a key."""
-
-    answer: Answer | None
-    epoch: bytes | None
-    """Changes whenever answers are forgotten. `None` where the store cannot tell."""
-
-
-class StoreUnavailable(Exception):
-    """The store did not do what it was told. The text names the kind of failure, no value."""
-
 
 class Store(Protocol):
-    """Where answers are kept. Only forgetting can fail; it raises `StoreUnavailable`."""
+    """Where answers are kept. It never raises: what it cannot do is a miss."""
 
-    async def find(self, key: str) -> Found:
-        """Return what is remembered under `key`."""
+    async def get(self, key: str) -> Answer | None:
+        """Return the answer under `key`."""
         ...
 
-    async def keep(self, key: str, answer: Answer, epoch: bytes | None) -> None:
-        """Remember `answer`, unless answers were forgotten since `epoch`."""
+    async def set(self, key: str, answer: Answer) -> None:
+        """Keep `answer` under `key`."""
         ...
 
-    async def drop(self, key: str) -> None:
-        """Forget the answer under `key`, as there is a better one."""
-        ...
-
-    async def forget(self, key: str) -> None:
-        """Forget the answer under `key`, and any that is on its way."""
-        ...
-
-    async def forget_subject(self, subject: str) -> None:
-        """Forget all answers about the tokens of `subject`, and any that is on its way."""
-        ...
-
-    async def forget_all(self) -> None:
-        """Forget all answers, and any that is on its way."""
+    async def delete(self, key: str) -> None:
+        """Delete the answer under `key`."""
         ...
 
     def size(self) -> int | None:
-        """Return how many answers there are, or `None` where counting is not ours."""
+        """Return how many answers there are, or `None` if the store does not count them."""
         ...
 
 
 class MemoryStore:
-    """Keeps answers in the memory of this process: the least used one makes room for a new one.
+    """Keeps answers in the memory of this process. The least used one makes room for a new one.
 
-    `lifetime` in seconds, `clock` in seconds since 1970. An answer that is on its way while others
-    are forgotten is known to its only caller, so the epoch does not change here.
+    `lifetime` in seconds, `clock` in seconds since 1970.
     """
 
     def __init__(
@@ -101,29 +72,16 @@ class MemoryStore:
             max_entries, lambda _, answer, __: answer.until(lifetime), clock, counters
         )
 
-    async def find(self, key: str) -> Found:
-        try:
-            return Found(self._answers[key], b"")
-        except KeyError:
-            return Found(None, b"")
+    async def get(self, key: str) -> Answer | None:
+        # Not first `in` and then taken: between the two it may expire.
+        return self._answers.get(key)
 
-    async def keep(self, key: str, answer: Answer, epoch: bytes | None) -> None:
+    async def set(self, key: str, answer: Answer) -> None:
         if encode(answer, key) is not None:
             self._answers[key] = answer
 
-    async def drop(self, key: str) -> None:
+    async def delete(self, key: str) -> None:
         self._answers.pop(key, None)
-
-    async def forget(self, key: str) -> None:
-        self._answers.pop(key, None)
-
-    async def forget_subject(self, subject: str) -> None:
-        for key, answer in list(self._answers.items()):
-            if answer.is_about(subject):
-                self._answers.pop(key, None)
-
-    async def forget_all(self) -> None:
-        self._answers.clear()
 
     def size(self) -> int | None:
         return len(self._answers)

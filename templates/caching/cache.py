@@ -114,7 +114,7 @@ class CachedVerifier:
         counters: Counters,
     ) -> None:
         self._inner = inner
-        self.store = store
+        self._store = store
         self._ttl = settings.ttl
         self._clock = clock
         self._counters = counters
@@ -127,7 +127,7 @@ class CachedVerifier:
         # Also those that nobody waits for any more: the event loop itself does not hold on to them.
         self._under_way: set[asyncio.Task[Claims | AuthError]] = set()
 
-    async def verify(self, token: str, max_age: float | None = None) -> Claims:
+    async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return what the provider says about `token`, or said lately.
 
         With `max_age` (seconds) the answer is to a question asked within that time; 0 asks now.
@@ -135,14 +135,14 @@ class CachedVerifier:
         """
         if self._ttl == 0:
             max_age = 0
-        key = self.key_of(token)
+        key = self._key_of(token)
         now = self._clock()
         # Not first `in` and then taken: between the two it may expire.
         refused_at = self._refused.get(key)
         if refused_at is not None and (max_age is None or refused_at > now - max_age):
             self._counters.negative_hits += 1
             raise InvalidToken("inactive")
-        answer, epoch = await self.store.find(key)
+        answer = await self._store.get(key)
         since = now - (self._ttl if max_age is None else min(max_age, self._ttl))
         if answer is not None and self._holds(answer, since, now):
             self._counters.hits += 1
@@ -155,7 +155,7 @@ class CachedVerifier:
                 self._counters.misses += 1
             else:
                 self._counters.bypassed += 1
-            flight = self._start(key, token, epoch, is_known=answer is not None)
+            flight = self._start(key, token, is_known=answer is not None)
         # Shielded: whoever goes away takes the answer from nobody else.
         outcome = await asyncio.shield(flight.outcome)
         if isinstance(outcome, AuthError):
@@ -166,31 +166,11 @@ class CachedVerifier:
         """Raise `ProviderUnavailable` unless tokens can be verified now."""
         await self._inner.check()
 
-    def key_of(self, token: str) -> str:
+    def _key_of(self, token: str) -> str:
         """Return what an answer about `token` is remembered under: a hash, in hex."""
         digest = self._keys.copy()
         digest.update(token.encode())
         return digest.hexdigest()
-
-    async def forget(self, key: str) -> None:
-        """Forget what is known about one token, by its `key_of`. Raises `StoreUnavailable`.
-
-        As with the other two ways to forget, an answer that was asked for before is not remembered
-        after, and nobody who comes later waits for it.
-        """
-        self._flights.clear()
-        await self.store.forget(key)
-
-    async def forget_subject(self, subject: str) -> None:
-        """Forget what is known about all tokens of `subject`. Raises `StoreUnavailable`."""
-        self._flights.clear()
-        await self.store.forget_subject(subject)
-
-    async def forget_all(self) -> None:
-        """Forget everything, a clear no too. Raises `StoreUnavailable`."""
-        self._flights.clear()
-        self._refused.clear()
-        await self.store.forget_all()
 
     def close(self) -> None:
         """Give up the questions that are under way."""
@@ -201,15 +181,15 @@ class CachedVerifier:
         # `asked_at` lies ahead when a clock was set back: how old the answer is, nobody knows then.
         return since < answer.asked_at <= now < answer.until(self._ttl)
 
-    def _start(self, key: str, token: str, epoch: bytes | None, *, is_known: bool) -> Flight:
+    def _start(self, key: str, token: str, *, is_known: bool) -> Flight:
         flight = self._flights[key] = Flight(self._clock())
-        flight.outcome = asyncio.create_task(self._fly(flight, key, token, epoch, is_known))
+        flight.outcome = asyncio.create_task(self._fly(flight, key, token, is_known))
         self._under_way.add(flight.outcome)
         flight.outcome.add_done_callback(self._under_way.discard)
         return flight
 
     async def _fly(
-        self, flight: Flight, key: str, token: str, epoch: bytes | None, is_known: bool
+        self, flight: Flight, key: str, token: str, is_known: bool
     ) -> Claims | AuthError:
         outcome: Claims | AuthError
         try:
@@ -217,9 +197,9 @@ class CachedVerifier:
                 outcome = await self._inner.verify(token)
             except AuthError as refusal:
                 outcome = refusal
-            # A later question has the better answer, and one that was forgotten has none.
+            # A later question has the better answer.
             if self._flights.get(key) is flight:
-                await self._learn(key, outcome, flight.asked_at, epoch, is_known)
+                await self._learn(key, outcome, flight.asked_at, is_known)
             return outcome
         finally:
             if self._flights.get(key) is flight:
@@ -230,18 +210,17 @@ class CachedVerifier:
         key: str,
         outcome: Claims | AuthError,
         asked_at: float,
-        epoch: bytes | None,
         is_known: bool,
     ) -> None:
         if isinstance(outcome, Claims):
             self._refused.pop(key, None)
             if Answer(outcome, asked_at).until(self._ttl) > self._clock():
-                await self.store.keep(key, Answer(outcome, asked_at), epoch)
+                await self._store.set(key, Answer(outcome, asked_at))
         elif not isinstance(outcome, ProviderUnavailable):  # which says nothing about the token
             if is_clear_no(outcome):
                 self._refused[key] = asked_at
             if is_known:
-                await self.store.drop(key)
+                await self._store.delete(key)
 
 
 def is_clear_no(refusal: AuthError) -> bool:

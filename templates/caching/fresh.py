@@ -6,18 +6,9 @@ What is remembered is not asked there, and what the provider says takes its plac
 """
 
 from collections.abc import Awaitable
-from typing import Protocol, cast
 
 from app.auth.bearer import Authenticator, Bearer
 from app.auth.claims import Claims
-
-
-class FreshVerifier(Protocol):
-    """A verifier that can be told how old its answer may be."""
-
-    async def verify(self, token: str, max_age: float | None = None) -> Claims:
-        """Return what the provider said about `token`, at most `max_age` seconds ago."""
-        ...
 
 
 class FreshBearer(Bearer):
@@ -32,8 +23,7 @@ class FreshBearer(Bearer):
 
     def verification(self, authenticator: Authenticator, token: str) -> Awaitable[Claims]:
         """Return the pending answer about `token`."""
-        verifier = cast(FreshVerifier, authenticator.verifier)
-        return verifier.verify(token, self.max_age)
+        return authenticator.verifier.verify(token, max_age=self.max_age)
 
 
 fresh_bearer = FreshBearer()

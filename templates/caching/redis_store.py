@@ -7,7 +7,6 @@ gone, or full of other things: then the provider is asked, as if nothing were re
 import asyncio
 import hashlib
 import logging
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar, cast
@@ -17,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from app.auth.answers import Answer, Found, StoreUnavailable, decode, encode
+from app.auth.answers import Answer, decode, encode
 from app.auth.counters import Counters
 
 logger = logging.getLogger("app.auth.cache")
@@ -27,19 +26,14 @@ Result = TypeVar("Result")
 MAX_CONNECTIONS = 20
 LONGEST_WAIT = 0.2
 """Seconds for one command, or a tenth of what a call to the provider may take if that is less."""
-SWEEP_WAIT = 10.0
-"""Seconds for looking through all answers, which no request waits for."""
 PAUSE = 2.0
 """Seconds that Redis is left alone after it failed: requests must not all wait for it in turn."""
 SILENCE = 60.0
 """Seconds from one line about a failure to the next."""
 
-# Only while nobody has forgotten anything since the question was asked
-KEEP = """
-if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1
-"""
+
+class StoreUnavailable(Exception):
+    """Redis did not do what it was told. The text names the kind of failure, no value."""
 
 
 class RedisStore:
@@ -57,103 +51,55 @@ class RedisStore:
         clock: Callable[[], float],
         counters: Counters,
     ) -> None:
-        self.client = client
-        self.prefix = f"answers:{hashlib.sha256(repr(authority).encode()).hexdigest()[:16]}:"
-        self.epoch_name = self.prefix + "epoch"
-        self.epoch: bytes | None = None
-        """As of the last look. `None` while Redis does not answer."""
+        self._client = client
+        self._prefix = f"answers:{hashlib.sha256(repr(authority).encode()).hexdigest()[:16]}:"
         self._lifetime = lifetime
         self._time_limit = time_limit
         self._clock = clock
         self._counters = counters
-        self._keep = client.register_script(KEEP)
         self._answered = 0
         self._failed_at = float("-inf")
         self._logged_at = float("-inf")
 
-    async def find(self, key: str) -> Found:
-        async def ask() -> Found:
-            names = (self.prefix + key, self.epoch_name)
-            raw, epoch = await cast(Awaitable[list[object]], self.client.mget(names))
-            answer = decode(raw, key, self._clock()) if isinstance(raw, bytes) else None
-            return Found(answer, epoch if isinstance(epoch, bytes) else b"")
+    async def get(self, key: str) -> Answer | None:
+        async def read() -> bytes | None:
+            return cast(bytes | None, await self._client.get(self._prefix + key))
 
         try:
-            found = await self.in_time(ask)
+            raw = await self._in_time(read)
         except StoreUnavailable:
-            found = Found(None, None)
-        self.epoch = found.epoch
-        return found
+            return None
+        return None if raw is None else decode(raw, key, self._clock())
 
-    async def keep(self, key: str, answer: Answer, epoch: bytes | None) -> None:
+    async def set(self, key: str, answer: Answer) -> None:
         value = encode(answer, key)
         left = int((answer.until(self._lifetime) - self._clock()) * 1000)
-        if epoch is None or left <= 0 or value is None:
+        if left <= 0 or value is None:
             return
 
-        async def tell() -> None:
-            await self._keep((self.prefix + key, self.epoch_name), (epoch, value, left))
+        async def write() -> None:
+            await self._client.set(self._prefix + key, value, px=left)
 
         with suppress(StoreUnavailable):
-            await self.in_time(tell)
+            await self._in_time(write)
 
-    async def drop(self, key: str) -> None:
-        async def tell() -> None:
-            await self.client.delete(self.prefix + key)
+    async def delete(self, key: str) -> None:
+        async def remove() -> None:
+            await self._client.delete(self._prefix + key)
 
         with suppress(StoreUnavailable):
-            await self.in_time(tell)
-
-    async def forget(self, key: str) -> None:
-        async def tell() -> None:
-            await self._begin_epoch()
-            await self.client.delete(self.prefix + key)
-
-        await self.in_time(tell)
-
-    async def forget_subject(self, subject: str) -> None:
-        def is_theirs(name: str, raw: bytes) -> bool:
-            answer = decode(raw, name.removeprefix(self.prefix), self._clock())
-            return answer is not None and answer.is_about(subject)
-
-        await self.in_time(lambda: self._sweep(is_theirs), SWEEP_WAIT)
-
-    async def forget_all(self) -> None:
-        await self.in_time(lambda: self._sweep(lambda _, __: True), SWEEP_WAIT)
+            await self._in_time(remove)
 
     def size(self) -> int | None:
         return None
 
-    async def _begin_epoch(self) -> None:
-        # Without an end: an epoch that is gone means that Redis has lost its memory.
-        await self.client.set(self.epoch_name, uuid.uuid4().hex)
-
-    async def _sweep(self, is_meant: Callable[[str, bytes], bool]) -> None:
-        """Delete the answers of which `is_meant` (name, written form) is true."""
-        await self._begin_epoch()
-        cursor = 0
-        while True:
-            scan = self.client.scan(cursor, match=self.prefix + "*", count=500)
-            cursor, found = await cast(Awaitable[tuple[int, list[bytes]]], scan)
-            names = [name.decode() for name in found if name.decode() != self.epoch_name]
-            if names:
-                mget = cast(Awaitable[list[bytes | None]], self.client.mget(names))
-                pairs = zip(names, await mget, strict=True)
-                meant = [name for name, raw in pairs if raw is not None and is_meant(name, raw)]
-                if meant:
-                    await self.client.delete(*meant)
-            if cursor == 0:
-                return
-
-    async def in_time(
-        self, operation: Callable[[], Awaitable[Result]], time_limit: float | None = None
-    ) -> Result:
-        """Return what `operation` does within `time_limit` seconds, or raise `StoreUnavailable`."""
+    async def _in_time(self, operation: Callable[[], Awaitable[Result]]) -> Result:
+        """Return the result of `operation`, or raise `StoreUnavailable`."""
         if 0 <= self._clock() - self._failed_at < PAUSE:
             raise StoreUnavailable("paused")
         answered = self._answered
         try:
-            async with asyncio.timeout(self._time_limit if time_limit is None else time_limit):
+            async with asyncio.timeout(self._time_limit):
                 result = await operation()
         except Exception as error:  # noqa: BLE001 - what is not Redis makes its client raise anything
             # A command that it refuses says nothing about the next one; and where it answered

@@ -14,7 +14,7 @@ ANOTHER = b'{"name": "lever"}'
 NOT_FOUND = Outcome(404, "", "Widget not found")
 
 
-def add_command(commands: Commands) -> None:
+def add_remembered(commands: Commands) -> None:
     """Add the command `remembered`."""
     show_all = commands.add_parser("remembered", help="show what is remembered about a token")
     show_all.set_defaults(command=_remembered)

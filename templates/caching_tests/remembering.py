@@ -14,7 +14,7 @@ from app.auth.claims import Claims
 from app.auth.counters import Counters
 from app.auth.errors import AuthError, InvalidToken
 from app.service import create_app
-from app.wiring import AppSettings
+from app.services import AppSettings
 from dev.provider import Provider
 from tests.callers import NOW, Clock
 from tests.conftest import ENVIRON
@@ -33,7 +33,7 @@ class Source:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first question has come."""
 
-    async def verify(self, token: str) -> Claims:
+    async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         self.asked.append(token)
         self.begun.set()
         answer = self.says.get(token) or InvalidToken("inactive")
@@ -60,7 +60,7 @@ class Memory:
     async def ask(self, token: str = "good", max_age: float | None = None) -> str:
         """Return the subject of `token`, or the reason why there is none."""
         try:
-            claims = await self.verifier.verify(token, max_age)
+            claims = await self.verifier.verify(token, max_age=max_age)
         except AuthError as refusal:
             return refusal.reason
         return claims.subject or ""

@@ -2,14 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from app.auth.answers import MAX_SIZE
-from app.auth.cache import CachedVerifier
+from app.auth.answers import MAX_SIZE, Answer
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
 from tests.callers import NOW, Clock
 from tests.remembering import claims, memory
@@ -354,83 +354,6 @@ async def test_others_wait_for_the_newest_question() -> None:
     assert known.source.asked == ["good"]
 
 
-async def forget_the_token(verifier: CachedVerifier) -> None:
-    await verifier.forget(verifier.key_of("good"))
-
-
-async def forget_the_subject(verifier: CachedVerifier) -> None:
-    await verifier.forget_subject("anna")
-
-
-Forget = Callable[[CachedVerifier], Awaitable[None]]
-WAYS: dict[str, Forget] = {
-    "token": forget_the_token,
-    "subject": forget_the_subject,
-    "all": CachedVerifier.forget_all,
-}
-each_way = pytest.mark.parametrize("forget", WAYS.values(), ids=WAYS)
-
-
-@each_way
-async def test_what_is_forgotten_is_asked_for_again(forget: Forget) -> None:
-    known = memory()
-    await known.ask()
-    await forget(known.verifier)
-    await known.ask()
-
-    assert known.source.asked == ["good", "good"]
-
-
-@each_way
-async def test_an_answer_on_its_way_is_forgotten_too(forget: Forget) -> None:
-    """It was asked for before, so it is not remembered after, and nobody new waits for it."""
-    known = memory()
-    known.source.hold = older = asyncio.Event()
-    before = begin(known.ask())
-    await settled()
-    await forget(known.verifier)
-    del known.source.says["good"]
-    known.source.hold = None
-    after = begin(known.ask())
-    await settled()
-    older.set()
-
-    assert [await before, await after] == ["anna", "inactive"]
-    known.clock.now += 6
-    assert await known.ask() == "inactive"
-
-
-@pytest.mark.parametrize("way", ["token", "subject"])
-async def test_the_rest_is_not_forgotten(way: str) -> None:
-    known = memory()
-    known.source.says["other"] = claims("bert")
-    await known.ask()
-    await known.ask("other")
-    await WAYS[way](known.verifier)
-    await known.ask("other")
-
-    assert known.source.asked == ["good", "other"]
-
-
-async def test_a_machine_is_its_own_subject() -> None:
-    known = memory()
-    known.source.says["good"] = claims()._replace(subject=None)
-    await known.ask()
-    await known.verifier.forget_subject("site")
-    await known.ask()
-
-    assert known.source.asked == ["good", "good"]
-
-
-async def test_a_no_is_forgotten_with_everything() -> None:
-    known = memory()
-    await known.ask("late")
-    known.source.says["late"] = claims("bert")
-    await known.verifier.forget_all()
-
-    assert await known.ask("late") == "bert"
-
-
 async def test_another_authority_says_something_else() -> None:
     """One store for two of them: what one vouches for is worth nothing at the other."""
     known = memory()
@@ -441,18 +364,41 @@ async def test_another_authority_says_something_else() -> None:
 
 
 async def test_authorities_are_not_run_together() -> None:
-    one, two = memory(authority=("ab", "c")), memory(authority=("a", "bc"))
+    one = memory(authority=("ab", "c"))
+    two = memory(store=one.store, authority=("a", "bc"))
+    await one.ask()
+    await two.ask()
 
-    assert one.verifier.key_of("good") != two.verifier.key_of("good")
+    assert two.source.asked == ["good"]
+
+
+@dataclass
+class Keys:
+    """A store that notes the keys it is asked for."""
+
+    seen: list[str] = field(default_factory=list)
+
+    async def get(self, key: str) -> Answer | None:
+        self.seen.append(key)
+        return None
+
+    async def set(self, key: str, answer: Answer) -> None: ...
+
+    async def delete(self, key: str) -> None: ...
+
+    def size(self) -> int | None: ...
 
 
 async def test_a_key_tells_nothing_about_the_token() -> None:
-    """And is no hash of it that may be found anywhere else."""
-    key = memory().verifier.key_of("good")
+    """It is not the plain hash of the token, which may be known elsewhere."""
+    store = Keys()
+    for token in ("good", "gooD"):
+        await memory(store=store).ask(token)
+    good, other = store.seen
 
-    assert len(key) == 64
-    assert key != hashlib.sha256(b"good").hexdigest()
-    assert key != memory().verifier.key_of("gooD")
+    assert len(good) == 64
+    assert good != hashlib.sha256(b"good").hexdigest()
+    assert good != other
 
 
 async def test_a_check_asks_the_provider() -> None:

@@ -1,8 +1,7 @@
 """Remembering against a model that is too simple to be wrong, over random histories.
 
 The model knows when each token was good. An answer is right when it was true at a moment that the
-caller allows: not longer ago than answers are remembered, or than the caller asked for, and after
-the last time that things were forgotten.
+caller allows: not longer ago than answers are cached, or than the caller asked for.
 """
 
 import asyncio
@@ -26,7 +25,6 @@ class Model:
     history: dict[str, list[tuple[float, bool]]] = field(
         default_factory=lambda: {token: [(NOW, True)] for token in TOKENS}
     )
-    forgotten_at: float = NOW
 
     def change(self, token: str, now: float, good: bool) -> None:
         self.history[token].append((now, good))
@@ -46,7 +44,6 @@ step = strategies.one_of(
     strategies.tuples(strategies.just("ask"), token, strategies.sampled_from([None, 0, 3, 10])),
     strategies.tuples(strategies.just("revoke"), token),
     strategies.tuples(strategies.just("restore"), token),
-    strategies.tuples(strategies.just("forget"), token),
     strategies.tuples(strategies.just("wait"), strategies.sampled_from([0.5, 2, 4, 11, 29])),
     strategies.tuples(strategies.just("hold")),
     strategies.tuples(strategies.just("release")),
@@ -71,8 +68,6 @@ async def go(steps: list[tuple[object, ...]]) -> None:
             case ("revoke" | "restore" as change, str(name)):
                 model.change(name, known.clock.now, change == "restore")
                 say(known, model)
-            case ("forget", str(name)):
-                await known.verifier.forget(known.verifier.key_of(name))
             case ("wait", float(seconds) | int(seconds)):
                 known.clock.now += seconds
             case ("hold",):

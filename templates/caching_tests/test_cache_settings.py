@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.services import AppSettings
 from app.settings import InvalidSettings
-from app.wiring import AppSettings
 from tests.conftest import ENVIRON
 
 WRONG = {

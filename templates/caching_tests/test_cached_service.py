@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from app.auth.counters import Counters, report_regularly
 from app.logs import configure_logging
 from app.service import create_app
-from app.wiring import AppSettings
+from app.services import AppSettings
 from dev.environment import bare_environment
 from dev.processes import ROOT
 from dev.provider import Provider
@@ -77,10 +78,14 @@ async def many(provider: Provider, clock: Clock, token: str, number: int) -> lis
     """Return what comes of so many first requests at once."""
     settings = AppSettings.read(ENVIRON)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as caller,
-    ):
+    async with app.router.lifespan_context(app) as state:
+
+        async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+            """As a server does it, and `ASGITransport` alone does not."""
+            await app({**scope, "state": dict(state or ())}, receive, send)
+
+        wire = httpx.ASGITransport(with_state)
+        caller = httpx.AsyncClient(transport=wire, base_url="http://service")
         calls = [caller.get("/widgets", headers=bearer(token)) for _ in range(number)]
         return [answer.status_code for answer in await asyncio.gather(*calls)]
 

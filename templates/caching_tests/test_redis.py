@@ -13,7 +13,6 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from starlette.testclient import TestClient
 
-from app.auth.answers import StoreUnavailable
 from app.auth.counters import Counters
 from app.auth.redis_store import PAUSE, SILENCE, RedisStore, open_redis
 from dev.environment import HOST
@@ -204,76 +203,6 @@ async def test_a_fresh_no_counts_for_everybody(process: RedisServer, redis: "Red
         assert [fresh, await one.ask()] == ["inactive", "inactive"]
 
 
-@pytest.mark.parametrize("way", ["token", "subject", "all"])
-@pytest.mark.anyio
-async def test_what_one_forgets_all_forget(process: RedisServer, redis: "Redis", way: str) -> None:
-    async with remembering(process) as one, remembering(process) as two:
-        one.source.says["other"] = claims("bert")
-        await one.ask()
-        await one.ask("other")
-        await forget(two, way)
-        for token in ("good", "other"):
-            await one.ask(token)
-
-    again = ["good", "other"] if way == "all" else ["good"]
-    assert one.source.asked == ["good", "other", *again]
-
-
-@pytest.mark.parametrize("way", ["token", "subject", "all"])
-@pytest.mark.anyio
-async def test_an_answer_on_its_way_to_one_is_forgotten_by_another(
-    process: RedisServer, redis: "Redis", way: str
-) -> None:
-    async with remembering(process) as one, remembering(process) as two:
-        one.source.hold = asyncio.Event()
-        asking = asyncio.create_task(one.ask())
-        await one.source.begun.wait()
-        await forget(two, way)
-        one.source.hold.set()
-        before = await asking
-        two.source.says.clear()
-
-        assert [before, await two.ask()] == ["anna", "inactive"]
-
-
-async def forget(known: Memory, way: str) -> None:
-    verifier = known.verifier
-    if way == "token":
-        await verifier.forget(verifier.key_of("good"))
-    elif way == "subject":
-        await verifier.forget_subject("anna")
-    else:
-        await verifier.forget_all()
-
-
-@pytest.mark.anyio
-async def test_forgetting_thousands_forgets_them_all(process: RedisServer, redis: "Redis") -> None:
-    """And nothing that is not ours."""
-    redis.set("somebody-elses", "1")
-    async with remembering(process) as known:
-        for number in range(1200):
-            known.source.says[f"token-{number}"] = claims("anna" if number % 2 else "bert")
-            await known.ask(f"token-{number}")
-        stored = redis.dbsize()
-        await known.verifier.forget_subject("anna")
-        half = redis.dbsize()
-        await known.verifier.forget_all()
-
-    # The mark of the last time that things were forgotten stays, too.
-    assert (stored, half, redis.dbsize()) == (1201, 602, 2)
-
-
-@pytest.mark.anyio
-async def test_forgetting_fails_aloud(server: RedisServer) -> None:
-    """Whoever forgets has to know that it did not happen, and to try again."""
-    async with remembering(server) as known:
-        await known.ask()
-        server.kill()
-        for way in ("token", "subject", "all"):
-            with pytest.raises(StoreUnavailable):
-                await forget(known, way)
-
-
 def test_a_redis_that_is_killed_is_missed_by_nobody(
     server: RedisServer,
     start: Start,
@@ -350,10 +279,10 @@ async def test_a_refused_command_is_no_outage(server: RedisServer) -> None:
 class Selective(AsyncRedis):
     """A client that gets answers about some keys at once, and about others never."""
 
-    async def mget(self, names: tuple[str, str]) -> list[bytes | None]:  # type: ignore[override]
-        if "slow" in names[0]:
+    async def get(self, name: str) -> bytes | None:  # type: ignore[override]
+        if "slow" in name:
             await asyncio.sleep(60)
-        return [None, None]
+        return None
 
 
 @pytest.mark.anyio
@@ -362,12 +291,14 @@ async def test_a_process_that_is_slow_is_no_outage() -> None:
     counters = Counters()
     async with Selective() as client:
         store = RedisStore(client, AUTHORITY, 30, 0.05, Clock(), counters)
-        slow = asyncio.create_task(store.find("slow"))
+        slow = asyncio.create_task(store.get("slow"))
         await asyncio.sleep(0)
-        found = [await store.find("quick"), await slow, await store.find("quick")]
+        await store.get("quick")
+        await slow
+        calls = counters.store_errors
+        await store.get("slow")
 
-    assert [answer.epoch for answer in found] == [b"", None, b""]
-    assert counters.store_errors == 1
+    assert [calls, counters.store_errors] == [1, 2]
 
 
 @pytest.mark.anyio

@@ -2,7 +2,9 @@
 
 from fastapi import FastAPI
 
-from app.routes import health, webhooks, widgets
+from app.routes import health, widgets
+from app.startup import StartInWords
+from app.webhooks.router import router as webhooks
 
 WITHOUT_TOKEN = ("/health/", "/webhooks/")
 """Where the addresses begin that need no token. Whoever adds one adds it here."""
@@ -15,5 +17,6 @@ def add_routes(app: FastAPI) -> None:
     costs each request more than the whole token policy.
     """
     widgets.add_routes(app)
-    webhooks.add_routes(app)
+    app.include_router(webhooks)
+    app.add_middleware(StartInWords)
     health.add_routes(app)

@@ -24,7 +24,7 @@ async def read_profile(
     request: Request, principal: Annotated[Principal, Security(user_bearer)]
 ) -> Profile:
     """Show the profile of the user whose token this is."""
-    client = request.app.state.provider.client
+    client = request.state.provider.client
     try:
         user = await client.admin.get_user(user_id=principal.subject)
     except NotFoundError:

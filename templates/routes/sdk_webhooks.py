@@ -2,7 +2,9 @@
 
 from fastapi import FastAPI
 
-from app.routes import health, profile, projects, webhooks, widgets
+from app.routes import health, profile, projects, widgets
+from app.startup import StartInWords
+from app.webhooks.router import router as webhooks
 
 WITHOUT_TOKEN = ("/health/", "/webhooks/")
 """Where the addresses begin that need no token. Whoever adds one adds it here."""
@@ -17,5 +19,6 @@ def add_routes(app: FastAPI) -> None:
     widgets.add_routes(app)
     profile.add_routes(app)
     projects.add_routes(app)
-    webhooks.add_routes(app)
+    app.include_router(webhooks)
+    app.add_middleware(StartInWords)
     health.add_routes(app)

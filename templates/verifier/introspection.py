@@ -63,7 +63,7 @@ class ProviderVerifier:
         self._client = client
         self._clock = clock
 
-    async def verify(self, token: str) -> Claims:
+    async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return what the provider says about `token` (RFC 7662, section 2.2).
 
         Raises `InvalidToken` for an inactive one, `ProviderUnavailable` without a usable answer.

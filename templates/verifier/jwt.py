@@ -70,7 +70,7 @@ class ProviderVerifier:
         self._algorithms = settings.algorithms
         self._keys = keys
 
-    async def verify(self, token: str) -> Claims:
+    async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return what the issuer signed.
 
         Raises `InvalidToken`, or `ProviderUnavailable` while there are no keys to verify with.

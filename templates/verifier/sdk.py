@@ -64,7 +64,7 @@ class ProviderVerifier:
     def __init__(self, client: AsyncAvnologyId) -> None:
         self.client = client
 
-    async def verify(self, token: str) -> Claims:
+    async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return what the provider says about `token`.
 
         Raises `InvalidToken` for an inactive one, `ProviderUnavailable` without a usable answer.

@@ -10,8 +10,8 @@ from hypothesis import given, strategies
 from starlette.testclient import TestClient
 
 from app.auth.claims import MalformedClaims, parse_object
+from app.services import AppSettings
 from app.settings import InvalidSettings
-from app.wiring import AppSettings
 from dev.provider import Provider
 from tests.callers import AUDIENCE, NOW, bearer
 from tests.conftest import ENVIRON, IssueToken, Start

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from app.auth.errors import InvalidToken
 from app.auth.jws import parse_token
+from app.services import AppSettings
 from app.settings import InvalidSettings
-from app.wiring import AppSettings
 from tests.callers import AUDIENCE, NOW, Clock, bearer
 from tests.conftest import ENVIRON, Start
 from tests.signing import CLAIMS, ISSUER, Signer, encode, signer

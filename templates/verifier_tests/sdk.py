@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from app.auth.claims import MalformedClaims, parse_claims, parse_object
 from app.auth.principal import Principal
 from app.auth.verifier import claims_of
+from app.services import AppSettings
 from app.settings import InvalidSettings
-from app.wiring import AppSettings
 from dev.provider import Provider
 from tests.callers import AUDIENCE, NOW, bearer
 from tests.conftest import ENVIRON, IssueToken, Start

@@ -1,10 +1,11 @@
 """Events for the running service: one on the command line, and every kind in the demonstration."""
 
 import argparse
+import json
 import time
 from collections.abc import Iterator
 
-from app.deliveries import PATH
+from app.webhooks.signature import PATH
 from dev.calls import CallFailed, Reply
 from dev.commands import Commands
 from dev.demo import Caller, Row
@@ -15,27 +16,36 @@ from dev.signing import SECRET, deliver, event, signed
 RECEIVED = Outcome(200, "", "received")
 INVALID_SIGNATURE = Outcome(401, "", "Invalid signature")
 INVALID_PAYLOAD = Outcome(400, "", "Invalid payload")
+REUSED = Outcome(409, "", "Event id already used")
 UNSUPPORTED = Outcome(415, "", "Unsupported media type")
 
 
-def add_command(commands: Commands) -> None:
+def add_send(commands: Commands) -> None:
     """Add the command `send`."""
     send = commands.add_parser("send", help="sign an event and send it to the running service")
     send.add_argument("type", help="such as user.deleted")
-    send.add_argument("--subject", required=True, help="whom it is about")
-    send.add_argument("--id", help="its id, so that it can be sent twice; without it: a new one")
+    send.add_argument("--subject", help="the user that it is about")
+    send.add_argument("--data", type=json_object, help="what it says, as a JSON object")
+    send.add_argument("--id", help="its id, to send it twice; by default a new one")
     send.add_argument("--secret", default=SECRET, help="one of the service's WEBHOOK_SECRETS")
     send.add_argument("--port", type=int, default=8000, help="of the service")
     send.set_defaults(command=_send)
 
 
+def json_object(text: str) -> dict[str, object]:
+    """Parse a JSON object. Raises `ValueError`."""
+    document: object = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    return document
+
+
 def _send(options: argparse.Namespace) -> int:
-    body = event(options.type, options.subject, options.id)
-    url = f"http://{HOST}:{options.port}"
-    reply = deliver(url, body, signed(body, options.secret))
+    body = event(options.type, options.subject, options.id, options.data)
+    reply = deliver(f"http://{HOST}:{options.port}", body, signed(body, options.secret))
     if reply.status != 200:
         detail = reply.document().get("detail")
-        raise CallFailed(f"The service does not take it: {reply.status} {detail}.")
+        raise CallFailed(f"The service refuses the event: {reply.status} {detail}.")
     print(body.decode())
     return 0
 
@@ -52,6 +62,8 @@ def deliveries(caller: Caller) -> Iterator[Row]:
     service_url, row = caller.service_url, delivery
     body = event("user.updated", "anna")
     yield row("an event", RECEIVED, deliver(service_url, body, signed(body)))
+    other = event("user.created", "anna", str(json.loads(body)["id"]))
+    yield row("another under its id", REUSED, deliver(service_url, other, signed(other)))
     yield row("the same again", RECEIVED, deliver(service_url, body, signed(body)))
     unknown = event("user.renamed", "anna")
     yield row("of an unknown type", RECEIVED, deliver(service_url, unknown, signed(unknown)))

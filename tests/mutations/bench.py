@@ -19,7 +19,6 @@ FORKS = Path(__file__).with_name("forks.py")
 IMPORTED = (
     "_hypothesis_pytestplugin",
     "anyio.pytest_plugin",
-    "dbos",
     "fastapi",
     "httpx_aiohttp",
     "hypothesis",

@@ -16,7 +16,7 @@ MEMORY = 3.0
 
 
 class Readiness:
-    """Asks each of `checks` (name to function), which raises `ProviderUnavailable` if not ready."""
+    """Calls each of `checks` (name to function), which raises something if not ready."""
 
     def __init__(
         self,
@@ -48,5 +48,8 @@ class Readiness:
             pass
         except ProviderUnavailable as error:
             reason, lacks = error.reason, error.lacks
+        # Whatever a check raises, the service is not ready.
+        except Exception as error:  # noqa: BLE001
+            reason = type(error).__name__
         logger.warning("not ready missing=%r reason=%s", name, reason)
         return [name] if lacks is None else [name, lacks]

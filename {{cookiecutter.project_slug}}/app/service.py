@@ -15,13 +15,14 @@ from starlette.responses import JSONResponse, Response
 
 from app.about import read_about
 from app.auth.bearer import token_in_query
-from app.auth.errors import AuthError, refuse
+from app.auth.metadata import add_metadata
+from app.auth.token_first import check_tokens_first
 from app.limits import BodyLimit
 from app.logs import configure_logging
 from app.routes import add_routes
 from app.routes.widgets import Widgets
+from app.services import AppSettings, open_services
 from app.settings import environment
-from app.wiring import AppSettings, assemble
 
 
 def create_app(
@@ -41,11 +42,9 @@ def create_app(
     configure_logging(settings.service.log_level)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with assemble(settings, transport, clock) as assembly:
-            for part in fields(assembly):
-                setattr(app.state, part.name, getattr(assembly, part.name))
-            yield
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
+        async with open_services(settings, transport, clock) as services:
+            yield {field.name: getattr(services, field.name) for field in fields(services)}
 
     app = FastAPI(
         title=about.title,
@@ -53,13 +52,15 @@ def create_app(
         version=about.version,
         lifespan=lifespan,
         telemetry=telemetry(),
+        redirect_slashes=False,
     )
-    app.state.realm = about.realm
     app.state.widgets = Widgets()
     app.add_middleware(BodyLimit, max_bytes=settings.service.request_max_bytes)
-    app.add_exception_handler(AuthError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_body)
     add_routes(app)
+    if settings.service.resource_url:
+        add_metadata(app, settings.service.resource_url, settings.provider.issuer)
+    check_tokens_first(app)
     # A request is matched with one route after the other: the pages of documentation come last.
     app.router.routes.sort(key=lambda route: not isinstance(route, APIRoute))
     return app

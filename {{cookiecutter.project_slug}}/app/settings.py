@@ -9,7 +9,16 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Self,
+    # {% if cookiecutter.include_webhooks %}
+    TypeVar,
+    # {% endif %}
+    cast,
+)
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,8 +29,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    # {% if cookiecutter.include_webhooks %}
+    SecretStr,
+    # {% endif %}
     ValidationError,
     ValidationInfo,
+    # {% if cookiecutter.include_webhooks %}
+    create_model,
+    # {% endif %}
     field_validator,
 )
 
@@ -164,6 +179,117 @@ def is_private(host: str) -> bool:
     return any(address in network for network in _PRIVATE_NETWORKS)
 
 
+# {% if cookiecutter.include_webhooks %}
+Feature = TypeVar("Feature", bound=Settings)
+
+
+def read_feature(feature: type[Feature]) -> Feature:
+    """Read the settings of one feature from the environment. Raises `InvalidSettings`."""
+    alone = create_model("Alone", __base__=Composition, feature=(feature, ...))
+    settings: Feature = alone.read(environment()).feature  # type: ignore[attr-defined]
+    return settings
+
+
+def reveal(secrets: tuple[SecretStr, ...]) -> list[str]:
+    """Return the text of `secrets`."""
+    return [secret.get_secret_value() for secret in secrets]
+
+
+def _split(value: object) -> object:
+    """Split a comma-separated list. A default is split already."""
+    return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+
+
+SecretList = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
+"""A comma-separated list of secrets."""
+
+
+def _check_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    # An HMAC-SHA256 key that is shorter than the hash weakens it (RFC 2104, section 3).
+    if any(len(secret.encode()) < 32 for secret in reveal(secrets)):
+        raise ValueError("has a secret of less than 32 bytes: set longer ones")
+    return secrets
+
+
+# {% if not cookiecutter.validation_mode == 'sdk' %}
+def _check_api_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not all(re.fullmatch("[!-~]{16,}", key) for key in reveal(keys)):
+        raise ValueError("has a key of less than 16 bytes, or that is not plain ASCII: set others")
+    return keys
+
+
+# {% endif %}
+class WebhookSettings(Settings):
+    """Which deliveries are accepted."""
+
+    secrets: Annotated[SecretList, AfterValidator(_check_secrets)] = Field(
+        alias="WEBHOOK_SECRETS",
+        description="the current signing secret and, during a change, the previous one",
+        examples=["whsec_..."],
+    )
+    # {% if not cookiecutter.validation_mode == 'sdk' %}
+    api_keys: Annotated[SecretList, AfterValidator(_check_api_keys)] = Field(
+        default=(),
+        alias="WEBHOOK_API_KEYS",
+        description="the keys of senders that cannot sign, separated by commas",
+        examples=["key_..."],
+    )
+    # {% endif %}
+    max_bytes: int = Field(
+        default=262_144,
+        ge=1,
+        alias="WEBHOOK_MAX_BYTES",
+        description="the largest delivery in bytes, at least 1",
+        examples=["262144"],
+    )
+
+
+def _check_database(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    scheme, _, place = text.partition(":///" if text.startswith("sqlite:") else "://")
+    if scheme not in ("sqlite", "postgresql") or not place or place.startswith(":memory:"):
+        raise ValueError(
+            "is not a supported database: set sqlite:/// and a file, or postgresql:// and a "
+            "database"
+        )
+    return url
+
+
+class InboxSettings(Settings):
+    """Where events are stored, and for how long."""
+
+    database_url: Annotated[SecretStr, AfterValidator(_check_database)] = Field(
+        default=SecretStr("sqlite:///inbox.sqlite"),
+        alias="INBOX_DATABASE_URL",
+        description="a SQLite file, or a PostgreSQL database for replicas on several machines",
+        examples=["sqlite:///inbox.sqlite"],
+    )
+    retention_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        alias="INBOX_RETENTION_DAYS",
+        description="days that processed events are kept, 1 to 3650",
+        examples=["30"],
+    )
+
+
+# {% if cookiecutter.__revocations %}
+class RevocationSettings(Settings):
+    """How long a revocation counts."""
+
+    ttl: float = Field(
+        default=2_592_000,
+        ge=1,
+        le=31_536_000,
+        alias="REVOCATION_TTL",
+        description="seconds that a revocation counts, at least the lifetime of a refresh token",
+        examples=["2592000"],
+    )
+
+
+# {% endif %}
+# {% endif %}
 class ServiceSettings(Settings):
     """How the service behaves, whatever it does."""
 
@@ -181,6 +307,12 @@ class ServiceSettings(Settings):
         alias="REQUEST_MAX_BYTES",
         description="the largest request body in bytes, at least 1",
         examples=["1048576"],
+    )
+    resource_url: ProviderUrl | None = Field(
+        default=None,
+        alias="RESOURCE_URL",
+        description="the public URL of this service, for clients that look for its metadata",
+        examples=["https://widgets.example.com"],
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO",

@@ -12,7 +12,7 @@ from hypothesis import settings as property_tests
 from starlette.testclient import TestClient
 
 from app.service import create_app
-from app.wiring import AppSettings
+from app.services import AppSettings
 from dev.environment import ADMIN_PORT, PUBLIC_PORT, Endpoints
 from dev.provider import Provider
 from dev.variables import service_settings

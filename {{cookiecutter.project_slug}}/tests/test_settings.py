@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from app.auth.verifier import ProviderSettings
+from app.services import AppSettings
 from app.settings import InvalidSettings, Settings, environment, is_private
-from app.wiring import AppSettings
 from tests.conftest import ENVIRON
 
 ISSUER = str(ProviderSettings.model_fields["issuer"].alias)

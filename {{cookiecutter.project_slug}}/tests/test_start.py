@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
+from app.services import AppSettings
 from app.settings import Settings
-from app.wiring import AppSettings
 from tests.conftest import ENVIRON
 
 ROOT = Path(__file__).parent.parent

@@ -129,9 +129,9 @@ MUTATIONS = [
     ),
     Mutation(
         rule="readiness-asks-the-provider",
-        file="app/wiring.py",
-        old='Readiness({"identity provider": provider.check})',
-        new="Readiness({})",
+        file="app/services.py",
+        old="readiness=Readiness(checks)",
+        new="readiness=Readiness({})",
         test=HEALTH + "test_not_ready_while_the_provider_is_down",
     ),
     Mutation(

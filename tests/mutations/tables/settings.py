@@ -3,7 +3,7 @@
 from tests.mutations.mutation import Mutation
 
 FILE = "app/settings.py"
-WIRING = "app/wiring.py"
+WIRING = "app/services.py"
 TESTS = "tests/test_settings.py::"
 WRONG = TESTS + "test_a_wrong_value_is_one_sentence_with_a_way_out"
 DECIDED = TESTS + "test_somebody_has_to_say_whom_a_token_must_be_for"

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fastapi import Request
+from fastapi import HTTPException, WebSocketException
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+from starlette.status import WS_1008_POLICY_VIOLATION
+from starlette.types import Scope
 
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.errors import (
@@ -49,6 +52,9 @@ class Authenticator:
 
     verifier: TokenVerifier
     policy: Policy
+    realm: str
+    metadata_url: str | None = None
+    """Where clients find out which authorization server issues tokens (RFC 9728)."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
 
@@ -56,8 +62,9 @@ class Authenticator:
 class Bearer(SecurityBase):
     """A security dependency for bearer tokens (RFC 6750), documented in OpenAPI with its scopes.
 
-    `machine` restricts the callers: `False` to users, `True` to machines, `None` not at all.
-    Raises `AuthError`, which becomes the response of the request.
+    It protects routes of HTTP requests and of WebSockets. `machine` restricts the callers: `False`
+    to users, `True` to machines, `None` not at all. Raises `AuthError`, which becomes the response,
+    and `WebSocketException` where a server can only close a refused WebSocket.
     """
 
     def __init__(self, *, machine: bool | None = None) -> None:
@@ -65,19 +72,27 @@ class Bearer(SecurityBase):
         self.scheme_name = "bearer"
         self.machine = machine
 
-    async def __call__(self, request: Request, security_scopes: SecurityScopes) -> Principal:
-        authenticator: Authenticator = request.app.state.authenticator
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes
+    ) -> Principal:
+        authenticator: Authenticator = connection.state.authenticator
         token: str | None = None
         try:
-            token = bearer_token(request.scope)
+            token = bearer_token(connection.scope)
             claims = await self.verification(authenticator, token)
             principal = authenticator.policy.admit(claims, authenticator.clock())
             check_caller(principal, self.machine)
             check_scopes(principal, security_scopes.scopes)
         except AuthError as refusal:
-            log_refusal(refusal, token)
-            raise
+            raise answered(refusal, authenticator, connection.scope, token) from None
         return principal
+
+    def check_header(self, scope: Scope) -> None:
+        """Raise `AuthError` unless a request has a token. Asks nobody about it."""
+        try:
+            bearer_token(scope)
+        except AuthError as refusal:
+            raise answered(refusal, scope["state"]["authenticator"], scope, None) from None
 
     def verification(self, authenticator: Authenticator, token: str) -> Awaitable[Claims]:
         """Return the pending answer about `token`."""
@@ -143,13 +158,24 @@ def check_scopes(principal: Principal, required: Sequence[str]) -> None:
         raise InsufficientScope(required)
 
 
+def answered(
+    refusal: AuthError, authenticator: Authenticator, scope: Scope, token: str | None
+) -> HTTPException | WebSocketException:
+    """Log a refusal and return it as the exception that its caller gets the answer by."""
+    log_refusal(refusal, token)
+    refusal.add_challenge(authenticator.realm, authenticator.metadata_url)
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope["extensions"]:
+        return WebSocketException(WS_1008_POLICY_VIOLATION, refusal.detail)
+    return refusal
+
+
 def log_refusal(refusal: AuthError, token: str | None) -> None:
     """Log why a request is refused. The token appears as the first digits of its hash."""
     level = logging.WARNING if isinstance(refusal, ProviderUnavailable) else logging.INFO
     logger.log(
         level,
         "request refused status=%d reason=%s token=%s",
-        refusal.status,
+        refusal.status_code,
         refusal.reason,
         hashlib.sha256(token.encode()).hexdigest()[:12] if token else "-",
     )

@@ -45,8 +45,12 @@ class Claims(NamedTuple):
 class TokenVerifier(Protocol):
     """The seam between the service and the identity provider."""
 
-    async def verify(self, token: str) -> Claims:
-        """Return what the provider vouches for, or raise `AuthError`. Decides nothing else."""
+    async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
+        """Return what the provider vouches for, or raise `AuthError`. Decides nothing else.
+
+        The provider must have said it within the last `max_age` seconds; `None` leaves that to the
+        verifier.
+        """
         ...
 
     async def check(self) -> None:

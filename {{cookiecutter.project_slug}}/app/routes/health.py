@@ -30,7 +30,7 @@ async def live() -> Live:
 
 async def ready(request: Request) -> Live | Response:
     """Tell whether the service can do its work, within a second."""
-    readiness: Readiness = request.app.state.readiness
+    readiness: Readiness = request.state.readiness
     missing = await readiness.missing()
     if missing:
         return JSONResponse(Unavailable(missing=missing).model_dump(), status_code=503)

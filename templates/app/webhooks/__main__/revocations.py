@@ -1,0 +1,78 @@
+"""Stored events on the command line: `python -m app.webhooks --help`."""
+
+import argparse
+import asyncio
+import json
+import sys
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from app.database import DatabaseNotOpened, open_database
+from app.revocation_feed import lift
+from app.settings import InboxSettings, InvalidSettings, RevocationSettings, read_feature
+from app.webhooks import handlers  # noqa: F401 - its tables are created too
+from app.webhooks.inbox import events
+from app.webhooks.retention import purge
+
+STATES = ("waiting", "done", "dead")
+RETRY = """
+    UPDATE inbox_events
+    SET state = 'waiting', attempts = 0, due_at = :now, finished_at = NULL, error = NULL
+    WHERE id = :id AND state <> 'waiting'
+"""
+
+
+def parse() -> argparse.Namespace:
+    """Return the command and its options."""
+    parser = argparse.ArgumentParser(prog="python -m app.webhooks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="list events, the oldest first")
+    listing.add_argument("--state", choices=STATES, nargs="+", default=STATES)
+    commands.add_parser("show", help="show an event and its body").add_argument("id")
+    commands.add_parser("retry", help="process an event again").add_argument("id")
+    purging = commands.add_parser("purge", help="delete events that ended some days ago")
+    purging.add_argument("--days", type=float, required=True)
+    purging.add_argument("--dead", action="store_true", help="dead letters, not processed events")
+    commands.add_parser("lift", help="lift a user's deletion and disabling").add_argument("subject")
+    commands.add_parser("create", help="create missing tables")
+    return parser.parse_args()
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Carry out a command. `create` is done once the database is open."""
+    url = read_feature(InboxSettings).database_url.get_secret_value()
+    async with open_database(url) as database, database.engine.begin() as connection:
+        if options.command == "list":
+            listed = sa.select(events).where(events.c.state.in_(options.state))
+            async for row in await connection.stream(listed.order_by(events.c.received_at)):
+                received = datetime.fromtimestamp(row.received_at, UTC).isoformat(" ", "seconds")
+                print(received, row.state, row.type, row.id, row.error or "", sep="  ")
+        elif options.command == "show":
+            found = await connection.execute(sa.select(events).where(events.c.id == options.id))
+            event = found.mappings().first() or sys.exit(f"There is no event {options.id}.")
+            print(json.dumps(dict(event), indent=2))
+        elif options.command == "retry":
+            result = await connection.execute(database.sql(RETRY), {"id": options.id})
+            if result.rowcount != 1:
+                sys.exit(f"There is no event {options.id} that is done or dead.")
+        elif options.command == "purge":
+            state, age = "dead" if options.dead else "done", options.days * 86_400
+            ttl = read_feature(RevocationSettings).ttl
+            print(await purge(database, state, age, ttl), "events deleted")
+        elif options.command == "lift":
+            await lift(database, options.subject)
+
+
+def main() -> None:
+    """Run one command. If it fails, exit with a sentence and the code 1."""
+    try:
+        asyncio.run(run(parse()))
+    except (InvalidSettings, DatabaseNotOpened) as problem:
+        sys.exit(str(problem))
+    except sa.exc.SQLAlchemyError as error:
+        sys.exit(f"The database does not answer ({type(error).__name__}).")
+
+
+if __name__ == "__main__":
+    main()

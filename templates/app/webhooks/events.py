@@ -1,0 +1,93 @@
+"""What a delivery says: one event, in either of the two documented envelopes.
+
+They are `id`, `type`, `timestamp`, `data` and `event_id`, `event_type`, `timestamp`, `payload`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeGuard
+
+from app.auth.claims import MalformedClaims, parse_object
+from app.webhooks.errors import DeliveryRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at the platform. Times are in seconds since 1970."""
+
+    id: str
+    type: str
+    subject: str | None  # the user that the event is about
+    occurred_at: float
+    data: Mapping[str, object]  # the object in `data`, else in `payload`
+    body: str  # the delivery as it was sent
+    sent_at: float
+
+
+def parse_event(body: bytes, sent_at: float, now: float) -> Event:
+    """Return the event in `body`. Raises `DeliveryRefused`.
+
+    It occurred at its own `timestamp`, else at `sent_at`, but never after `now`. Times are in
+    seconds since 1970.
+    """
+    try:
+        document = parse_object(body)
+    except MalformedClaims:
+        raise DeliveryRefused(400, "json") from None
+    event_type = _name(document, "type", "event_type")
+    values = (document.get("data"), document.get("payload"))
+    contents = [value for value in values if isinstance(value, dict)]
+    timestamp = _seconds(document.get("timestamp"))
+    return Event(
+        id=_name(document, "id", "event_id"),
+        type=event_type,
+        subject=subject_of(event_type, contents),
+        occurred_at=min(sent_at if timestamp is None else timestamp, now),
+        data=contents[0] if contents else {},
+        body=body.decode(),
+        sent_at=sent_at,
+    )
+
+
+def subject_of(event_type: str, contents: Sequence[Mapping[str, object]]) -> str | None:
+    """Return the user that an event is about: the first name in one of these places.
+
+    In `data`, then in `payload`: `user_id`, `userId`, `sub`, `subject`, `identity_id`, `user.id`,
+    and `id` in an event whose type starts with `user.`.
+    """
+    places = (place for content in contents for place in _subject_places(event_type, content))
+    return next((place for place in places if is_name(place)), None)
+
+
+def _subject_places(event_type: str, content: Mapping[str, object]) -> Iterator[object]:
+    for key in ("user_id", "userId", "sub", "subject", "identity_id"):
+        yield content.get(key)
+    if isinstance(user := content.get("user"), dict):
+        yield user.get("id")
+    if event_type.startswith("user."):
+        yield content.get("id")
+
+
+def is_name(value: object) -> TypeGuard[str]:
+    """Tell whether `value` can be an id, a type or a subject: 1 to 256 printable characters."""
+    if not isinstance(value, str) or len(value) > 256:
+        return False
+    return value.isprintable() and value.strip() != ""
+
+
+def _name(document: Mapping[str, object], *keys: str) -> str:
+    """Return the name under `keys`. If several of them are there, they must agree."""
+    values = [document[key] for key in keys if key in document]
+    if not values or not is_name(values[0]) or any(value != values[0] for value in values):
+        raise DeliveryRefused(400, keys[0])
+    return values[0]
+
+
+def _seconds(timestamp: object) -> float | None:
+    """Return an RFC 3339 time in seconds since 1970, `None` for anything else."""
+    try:
+        moment = datetime.fromisoformat(str(timestamp))
+        return moment.timestamp() if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None

@@ -1,8 +1,0 @@
-"""The local identity provider on the command line: `python -m dev --help`."""
-
-import sys
-
-from dev.commands import main
-
-if __name__ == "__main__":
-    sys.exit(main())

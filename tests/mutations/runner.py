@@ -1,0 +1,101 @@
+"""Runs tests against mutants of a project, in forks of one process that has imported all of it.
+
+    python runner.py <seconds for a run> <pytest argument> ...
+
+Reads one mutant a line, `{"file": ..., "source": ..., "tests": [...]}` in JSON, and prints a line
+for each: `killed`, `survived`, `endless`, or what went wrong. A function keeps its identity and
+gets the code of the mutant, so every module that imported it runs that. This file stands alone: the
+project's Python runs it, which knows nothing of the template.
+"""
+
+import ast
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FunctionType
+
+import pytest
+
+OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "--no-header")
+
+
+def main() -> None:
+    """Import everything, then run what standard input says until it ends."""
+    time_limit, *arguments = sys.argv[1:]
+    sys.path.insert(0, os.getcwd())
+    import_all()
+    # Before they are frozen, as the collector does not tell of frozen objects.
+    functions = [found for found in gc.get_objects() if isinstance(found, FunctionType)]
+    gc.freeze()
+    for line in sys.stdin:
+        print(run(int(time_limit), arguments, functions, **json.loads(line)), flush=True)
+
+
+def import_all() -> None:
+    """Import the modules of the project, so that no run has to."""
+    for folder in ("app", "avnology_id", "dev", "tests"):
+        for path in sorted(Path(folder).rglob("*.py")):
+            if path not in (Path("app/main.py"), Path("dev/__main__.py")):
+                name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+                importlib.import_module(name)
+
+
+def run(
+    time_limit: int,
+    arguments: list[str],
+    functions: list[FunctionType],
+    file: str,
+    source: str,
+    tests: list[str],
+) -> str:
+    """Return what becomes of a mutant."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(time_limit)
+        silence = os.open(os.devnull, os.O_RDWR)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        try:
+            install(os.path.abspath(file), source, functions)
+        except ValueError:
+            os._exit(99)
+        os._exit(pytest.main([*OPTIONS, *arguments, *tests]))
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    outcomes = {0: "survived", 1: "killed", 2: "killed", 99: "not installed"}
+    return outcomes.get(code, "endless" if code == -signal.SIGALRM else f"exit code {code}")
+
+
+def install(file: str, source: str, functions: list[FunctionType]) -> None:
+    """Give every function of `file` its code in `source`, and the module its texts."""
+    tree = ast.parse(source)
+    codes = {
+        (code.co_qualname, code.co_firstlineno): code
+        for code in all_codes(compile(source, file, "exec"))
+    }
+    (module,) = [found for found in sys.modules.values() if getattr(found, "__file__", 0) == file]
+    for node in tree.body:
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Constant(str(text))):
+                setattr(module, name, text)
+    for function in functions:
+        code = function.__code__
+        if code.co_filename == file:
+            function.__code__ = codes[code.co_qualname, code.co_firstlineno]
+
+
+def all_codes(code: CodeType) -> Iterator[CodeType]:
+    """Yield a code object and those inside of it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from all_codes(constant)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Proofs that are laid beside a rendered project, in the fewest combinations that cover them."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.combinations import Answers, name
+from tests.slow.conftest import environment, install
+
+PROOFS = Path(__file__).parents[1] / "proof"
+HANDLERS = "app/webhooks/handlers.py"
+"""What proofs of the inbox replace by handlers that count."""
+
+
+def answers(mode: str, *, caching: bool, webhooks: bool) -> Answers:
+    """Return the answers of a combination."""
+    return {"validation_mode": mode, "include_caching": caching, "include_webhooks": webhooks}
+
+
+ROWS: list[tuple[str, Answers]] = [
+    ("test_inbox_processes.py", answers("introspection", caching=False, webhooks=True)),
+    ("test_inbox_faults.py", answers("introspection", caching=False, webhooks=True)),
+    ("test_revocation_load.py", answers("sdk", caching=True, webhooks=True)),
+    ("test_revocation_load.py", answers("jwt", caching=False, webhooks=True)),
+]
+
+
+@pytest.mark.parametrize(
+    ("proof", "answers"), ROWS, ids=[f"{proof}-{name(answers)}" for proof, answers in ROWS]
+)
+def test_proof(proof: str, answers: Answers, tmp_path: Path) -> None:
+    """Its own report says what was skipped, and why."""
+    project = install(tmp_path, answers)
+    shutil.copytree(PROOFS, project.path / "proof")
+    if proof.startswith("test_inbox"):
+        shutil.copy(PROOFS / "counting_handlers.py", project.path / HANDLERS)
+    options = ["-q", "-rs", "-p", "no:cacheprovider", "--durations=5"]
+    result = subprocess.run(
+        [".venv/bin/python", "-m", "pytest", f"proof/{proof}", *options],
+        cwd=project.path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=1200,
+    )
+    print(result.stdout)
+
+    assert result.returncode == 0, result.stdout
