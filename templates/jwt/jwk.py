@@ -44,34 +44,32 @@ class VerificationKey:
         return bool(self.key.verify(signing_input, signature))
 
 
-def read_key_set(raw: bytes, algorithms: Set[str]) -> list[VerificationKey]:
-    """Read a JWK set (RFC 7517, section 5). Keys that cannot be used are left out, and logged.
+def read_key_set(raw: bytes, algorithms: Set[str]) -> tuple[list[VerificationKey], list[str]]:
+    """Read a JWK set (RFC 7517, section 5). Return its usable keys, and why others are left out.
 
-    Raises `UnusableKey` when it is no set, when it shows private keys or two keys of one name, and
-    when no key is left.
+    Raises `UnusableKey` when it is no set, or shows private keys or two keys of one name.
     """
     try:
         members = parse_object(raw).get("keys")
     except MalformedClaims as problem:
         raise UnusableKey(str(problem)) from None
-    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+    if not isinstance(members, list):
         raise UnusableKey("the document holds no list of keys")
-    check_no_private_key(members)
-    check_names_are_unique(members)
+    objects = [member for member in members if isinstance(member, dict)]
+    check_no_private_key(objects)
+    check_names_are_unique(objects)
     usable: list[VerificationKey] = []
-    problems: list[str] = []
+    problems: set[str] = set()
     for member in members:
         try:
             usable += read_key(member, algorithms)
         except UnusableKey as problem:
-            problems.append(str(problem))
-            key_id = member.get("kid")
+            problems.add(str(problem))
+            key_id = member.get("kid") if isinstance(member, dict) else None
             # No list, however deeply nested: to show it may take more than there is of the stack.
             name = key_id if isinstance(key_id, str) else None
             logger.warning("key left out kid=%.40r reason=%s", name, problem)
-    if not usable:
-        raise UnusableKey("no key can be used: " + (", ".join(sorted(set(problems))) or "no keys"))
-    return usable
+    return usable, sorted(problems)
 
 
 def check_no_private_key(members: Iterable[Mapping[str, object]]) -> None:
@@ -88,8 +86,10 @@ def check_names_are_unique(members: Iterable[Mapping[str, object]]) -> None:
         raise UnusableKey("two keys have the same name")
 
 
-def read_key(member: Mapping[str, object], algorithms: Set[str]) -> list[VerificationKey]:
+def read_key(member: object, algorithms: Set[str]) -> list[VerificationKey]:
     """Return the key once for every algorithm that it may be used with. Raises `UnusableKey`."""
+    if not isinstance(member, dict):
+        raise UnusableKey("it is no object")
     check_purpose(member)
     key_id = member.get("kid")
     if key_id is not None and not isinstance(key_id, str):

@@ -1,7 +1,6 @@
 """The issuer's keys, and how they stay fresh.
 
-A set of keys is replaced as a whole. Whatever the issuer's address answers, the last good set stays
-until there is a better one, or until it is too old to be believed.
+A set of keys is replaced as a whole. If a fetch fails, the old set stays in use for up to a day.
 """
 
 import asyncio
@@ -15,18 +14,36 @@ from app.auth.jws import SignedToken
 logger = logging.getLogger("app.auth.jwks")
 
 REFRESH_AGE = 480
-"""Seconds after which keys in use are fetched again behind the scenes."""
+"""Seconds after which keys in use are fetched again in the background."""
 LIFETIME = 600
-"""Seconds after which a request waits for fresh keys. Hydra's own answer, `no-store`, would have
-every request fetch them."""
+"""Seconds after which a request waits for fresh keys. Hydra sends `no-store`, which would cost a
+fetch for each request."""
 HARD_LIMIT = 86_400
-"""Seconds that keys are used while the issuer does not answer. Then nothing is accepted."""
-COOLDOWN = 30
-"""Seconds from one attempt to fetch keys to the next: tokens cannot cause a flood of them."""
-COLD_COOLDOWN = 5
-"""The same while there are no keys at all, and every request waits for them."""
+"""Seconds that keys are used while the issuer does not answer. Then no token is accepted."""
+MAX_FETCHES = 5
+"""Fetches that tokens can cause at once, however many they are."""
+FETCH_INTERVAL = 10
+"""Seconds until one more fetch is allowed."""
 MAX_CANDIDATES = 4
 """Keys that one signature is tried with."""
+
+
+class FetchBudget:
+    """Allows `MAX_FETCHES` at once and one more every `FETCH_INTERVAL` seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._full_at = clock()  # when all of `MAX_FETCHES` are allowed again
+
+    def take(self) -> bool:
+        """Tell whether a fetch is allowed now. If so, it counts."""
+        now = self._clock()
+        if not now < self._full_at <= now + MAX_FETCHES * FETCH_INTERVAL:
+            self._full_at = now  # it is full, or the clock was set back
+        if self._full_at > now + (MAX_FETCHES - 1) * FETCH_INTERVAL:
+            return False
+        self._full_at += FETCH_INTERVAL
+        return True
 
 
 class KeySet:
@@ -44,20 +61,20 @@ class KeySet:
         self._fetch = fetch
         self._algorithms = algorithms
         self._clock = clock
+        self._budget = FetchBudget(clock)
         self._keys: Sequence[VerificationKey] = ()
         self._fetched_at = float("-inf")
-        self._attempted_at = float("-inf")
         self._failure: ProviderUnavailable | None = None
-        self._flight: asyncio.Task[None] | None = None
+        self._pending: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to fetch the keys, without waiting: the service starts without its issuer too."""
-        self._start_flight()
+        """Begin to fetch the keys. The service starts without its issuer too."""
+        self._pending = asyncio.create_task(self._replace_keys())
 
     def close(self) -> None:
-        """Give up a fetch that is under way."""
-        if self._flight is not None:
-            self._flight.cancel()
+        """Cancel a pending fetch."""
+        if self._pending is not None:
+            self._pending.cancel()
 
     async def verify(self, token: SignedToken) -> None:
         """Return when one of the issuer's keys signed `token`.
@@ -67,72 +84,70 @@ class KeySet:
         await self.keep_fresh()
         if signed_by_one(self._keys, token):
             return
-        if self._flight is None and not self._may_fetch():
-            raise InvalidToken("signature")
-        # The issuer may have a new key since the last time: it signs at once with a new one.
-        await self.refresh()
+        # The issuer may have a new key. A fetch in flight may have begun before it had.
+        if self._pending is not None:
+            await asyncio.shield(self._pending)
+            if signed_by_one(self._keys, token):
+                return
+        if (fetch := self._start_fetch()) is not None:
+            await asyncio.shield(fetch)
         if not signed_by_one(self._keys, token):
             raise InvalidToken("signature")
 
     async def keep_fresh(self, patience: float = LIFETIME) -> None:
-        """Have keys that may be used, and fetch them again where they are old.
+        """Fetch the keys again if they are old. Wait for it if they are older than `patience`.
 
-        Keys that are older than `patience` (seconds) are worth waiting for. Raises
-        `ProviderUnavailable` when there are none, or none that can still be believed.
+        `patience` in seconds. Raises `ProviderUnavailable` when there are no keys, or when they are
+        older than `HARD_LIMIT`.
         """
         age = self._age()
         if age < REFRESH_AGE:
             return
-        if self._flight is None and self._may_fetch():
-            self._start_flight()
-        # During an outage only the first request waits for it; later ones go on with what there is.
-        if self._flight is not None and (
-            age >= HARD_LIMIT or (age >= patience and self._failure is None)
-        ):
-            await self.refresh()
+        fetch = self._start_fetch()
+        # During an outage only the first request waits. Later ones use the keys at hand.
+        waits = age >= HARD_LIMIT or (age >= patience and self._failure is None)
+        if fetch is not None and waits:
+            # Shielded: one caller's cancellation must not cancel the shared fetch.
+            await asyncio.shield(fetch)
         if self._age() >= HARD_LIMIT:
             raise self._unavailable()
 
-    async def refresh(self) -> None:
-        """Fetch the keys, together with everybody else who wants them. Keeps them on a failure."""
-        # Shielded: a caller who goes away must not take the keys of all others along.
-        await asyncio.shield(self._flight or self._start_flight())
-
     def _age(self) -> float:
-        return _since(self._fetched_at, self._clock())
-
-    def _may_fetch(self) -> bool:
-        pause = COOLDOWN if self._keys else COLD_COOLDOWN
-        return _since(self._attempted_at, self._clock()) >= pause
+        """Return the seconds since the keys were fetched: infinite if there are none."""
+        age = self._clock() - self._fetched_at
+        # Negative when the clock was set back: then the real age is not known.
+        return age if age >= 0 and self._keys else float("inf")
 
     def _unavailable(self) -> ProviderUnavailable:
         if self._failure is None:
             return ProviderUnavailable("no_keys")
         return ProviderUnavailable("no_keys", self._failure.retry_after, self._failure.lacks)
 
-    def _start_flight(self) -> asyncio.Task[None]:
-        self._attempted_at = self._clock()
-        self._flight = asyncio.create_task(self._replace_keys())
-        return self._flight
+    def _start_fetch(self) -> asyncio.Task[None] | None:
+        """Return the pending fetch or a new one, `None` if the budget allows none."""
+        if self._pending is None and self._budget.take():
+            self.start()
+        return self._pending
 
     async def _replace_keys(self) -> None:
         try:
-            self._keys = read_key_set(await self._fetch(), self._algorithms)
+            self._keys, problems = read_key_set(await self._fetch(), self._algorithms)
             self._fetched_at, self._failure = self._clock(), None
             logger.info("keys replaced usable=%d", len(self._keys))
+            if not self._keys:
+                # Keys that the issuer has withdrawn must not count for another day.
+                self._fail("keys", "no key can be used: " + (", ".join(problems) or "no keys"))
         except UnusableKey as problem:
-            self._failure = ProviderUnavailable("keys", lacks=f"a usable key: {problem}")
-            logger.warning("keys not replaced age=%.0f reason=%s", self._age(), problem)
+            self._fail("keys", str(problem))
         except ProviderUnavailable as problem:
             self._failure = problem
             logger.warning("keys not replaced age=%.0f reason=%s", self._age(), problem.reason)
         finally:
-            self._flight = None
+            self._pending = None
 
-
-def _since(then: float, now: float) -> float:
-    """Return the seconds from `then` to `now`: for ever, when the clock was set back meanwhile."""
-    return now - then if now >= then else float("inf")
+    def _fail(self, reason: str, problem: str) -> None:
+        self._failure = ProviderUnavailable(reason, lacks=f"a usable key: {problem}")
+        logger.warning("keys cannot be used age=%.0f reason=%s", self._age(), problem)
 
 
 def signed_by_one(keys: Iterable[VerificationKey], token: SignedToken) -> bool:

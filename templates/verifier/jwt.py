@@ -12,7 +12,13 @@ from jose import backends
 from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
 from pydantic import Field, field_validator
 
-from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
+from app.auth.claims import (
+    Claims,
+    MalformedClaims,
+    parse_claims,
+    parse_object,
+    without_nulls,
+)
 from app.auth.errors import InvalidToken
 from app.auth.jwks import HARD_LIMIT, KeySet
 from app.auth.jws import parse_token
@@ -78,10 +84,9 @@ class ProviderVerifier:
         signed = parse_token(token, self._algorithms)
         await self._keys.verify(signed)
         try:
-            document = parse_object(signed.payload)
+            document = without_nulls(parse_object(signed.payload))
             # What the issuer signs and names no use for is an access token, or refused below.
-            told = document if "token_type" in document else {"token_use": ACCESS_TOKEN, **document}
-            claims = parse_claims(told)
+            claims = parse_claims({"token_use": ACCESS_TOKEN, **document})
         except MalformedClaims:
             raise InvalidToken("malformed_claims") from None
         check_required(claims)

@@ -28,7 +28,7 @@ CLAIMS = Claims(
 )
 WRONG = {
     "token_use": {"token_use": "id_token"},
-    "token_type": {"token_use": None, "token_type": "mac"},
+    "token_type": {"token_type": "DPoP"},
     "bound": {"bound": True},
     "expired": {"expires_at": NOW - 10},
     "not_before": {"not_before": NOW + 10.001},
@@ -71,7 +71,22 @@ def test_an_answer_that_names_no_issuer_is_of_the_one_that_was_asked() -> None:
     assert POLICY.admit(CLAIMS._replace(issuer=None), NOW).issuer is None
 
 
-@pytest.mark.parametrize("binding", [{}, None, False, {"unknown": 1}])
+@pytest.mark.parametrize("kind", [(None, None), (None, "mac"), ("id_token", "Bearer")])
+def test_a_token_of_another_kind_is_refused(kind: tuple[str | None, str | None]) -> None:
+    """Servers that send no `token_use` must say `Bearer`, and none may contradict itself."""
+    with pytest.raises(InvalidToken):
+        POLICY.admit(CLAIMS._replace(token_use=kind[0], token_type=kind[1]), NOW)
+
+
+NULLS = ["sub", "client_id", "scope", "scp", "aud", "iss", "exp", "nbf", "iat", "cnf", "team"]
+
+
+@pytest.mark.parametrize("name", [*NULLS, "token_use", "token_type"])
+def test_a_null_claim_counts_as_absent(name: str) -> None:
+    assert parse_claims({name: None}) == parse_claims({})
+
+
+@pytest.mark.parametrize("binding", [{}, False, {"unknown": 1}])
 def test_a_token_is_bound_whatever_the_binding_says(binding: object) -> None:
     """D1: nothing here can check a binding, so none of them may be overlooked."""
     assert parse_claims({"cnf": binding}).bound

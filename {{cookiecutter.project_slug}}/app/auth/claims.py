@@ -76,12 +76,17 @@ def parse_object(raw: bytes) -> dict[str, object]:
     return document
 
 
+def without_nulls(document: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the claims of `document` that are not null: a null claim counts as absent."""
+    return {name: value for name, value in document.items() if value is not None}
+
+
 def parse_claims(document: Mapping[str, object]) -> Claims:
     """Make `Claims` of a parsed answer (names of RFC 7662, section 2.2, and RFC 9068).
 
-    Raises `MalformedClaims` when a claim has another JSON type than its definition says. `aud` and
-    the scopes may be null, as old servers wrote an empty list that way.
+    Raises `MalformedClaims` when a claim has another JSON type than its definition says.
     """
+    document = without_nulls(document)
     try:
         extra = {name: _frozen(value) for name, value in document.items() if name not in _KNOWN}
     except RecursionError:
@@ -129,9 +134,7 @@ def _seconds(document: Mapping[str, object], name: str) -> float | None:
 
 
 def _texts(document: Mapping[str, object], name: str) -> frozenset[str]:
-    value = document.get(name)
-    if value is None:
-        return frozenset()
+    value = document.get(name, [])
     if isinstance(value, str):
         return frozenset((value,))
     if isinstance(value, list) and set(map(type, value)) <= {str}:
@@ -141,7 +144,7 @@ def _texts(document: Mapping[str, object], name: str) -> frozenset[str]:
 
 def _scopes(document: Mapping[str, object]) -> frozenset[str]:
     """Return the scopes of `scp` (a list), else of `scope`, whose only separator is the space."""
-    name = "scope" if document.get("scp") is None else "scp"
+    name = "scp" if "scp" in document else "scope"
     value = document.get(name)
     if isinstance(value, str):
         return frozenset(value.split(" ")) - {""}

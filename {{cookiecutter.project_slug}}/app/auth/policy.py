@@ -38,14 +38,16 @@ class Policy:
 
 
 def check_token_kind(claims: Claims) -> None:
-    """Refuse what is active but no access token, as a refresh token is (attack list: I3).
+    """Refuse what is active but no access token that any bearer may use.
 
-    `token_use` decides. Servers that do not send it must say `Bearer` in `token_type`.
+    A refresh token has another `token_use`, a token bound to a key the `token_type` DPoP. Each must
+    be right when it is present. One of the two must be.
     """
-    if claims.token_use is not None:
-        if claims.token_use != ACCESS_TOKEN:
-            raise InvalidToken("token_use")
-    elif claims.token_type is None or claims.token_type.lower() != "bearer":
+    if claims.token_use not in (ACCESS_TOKEN, None):
+        raise InvalidToken("token_use")
+    if claims.token_type is not None and claims.token_type.lower() != "bearer":
+        raise InvalidToken("token_type")
+    if claims.token_use is None and claims.token_type is None:
         raise InvalidToken("token_type")
 
 
