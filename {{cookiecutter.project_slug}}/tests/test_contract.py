@@ -301,3 +301,10 @@ def test_any_audience_is_accepted_only_on_demand(start: Start, token: IssueToken
     client = start(AUDIENCE="", ACCEPT_ANY_AUDIENCE="true")
 
     assert client.get("/widgets", headers=bearer(token(aud=[]))).status_code == 200
+
+
+def test_a_slash_at_the_end_is_another_path(client: TestClient) -> None:
+    """There is no redirect, whose target would be what the `Host` header says."""
+    response = client.get("/widgets/", follow_redirects=False)
+
+    assert response.status_code == 404

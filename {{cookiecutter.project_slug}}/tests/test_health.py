@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.auth.errors import ProviderUnavailable
+from app.auth.verifier import ProviderVerifier
 from app.readiness import MEMORY, Readiness
 from dev.provider import Provider
 from tests.callers import Clock
@@ -41,6 +42,24 @@ def test_not_ready_while_the_provider_hangs(start: Start, provider: Provider) ->
     response = start(IDP_TIMEOUT="0.05").get("/health/ready")
 
     assert response.status_code == 503
+
+
+def test_not_ready_whatever_a_check_raises(
+    start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is never a 500. The log has the type of the error, and not its text."""
+
+    async def check(_: object) -> None:
+        raise LookupError("s3cret")
+
+    monkeypatch.setattr(ProviderVerifier, "check", check)
+    response = start().get("/health/ready")
+    written = capsys.readouterr().err
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable", "missing": ["identity provider"]}
+    assert "reason=LookupError" in written
+    assert "s3cret" not in written
 
 
 def test_probing_does_not_load_the_provider(client: TestClient, provider: Provider) -> None:

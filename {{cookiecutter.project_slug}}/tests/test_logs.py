@@ -72,6 +72,19 @@ def test_refused_credentials_are_loud(
     assert re.search(r"ERROR app\.\S+ identity provider refuses this service", written)
 
 
+def test_the_audiences_of_a_refused_token_are_shown_at_debug(
+    start: Start, token: IssueToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = token(aud=["https://billing.example"])
+    for level in ("INFO", "DEBUG"):
+        start(LOG_LEVEL=level).get("/widgets", headers=bearer(foreign))
+    quiet, loud = capsys.readouterr().err.split("reason=audience token=")[:2]
+
+    assert "billing" not in quiet
+    assert "reason=audience audiences=['https://billing.example']" in loud
+    assert foreign not in quiet + loud
+
+
 LINES = {
     "request": (
         "uvicorn.access",

@@ -4,12 +4,15 @@ The rules compare claims with settings and the clock. They are cheap, so nothing
 they decided: a token that was good a second ago is judged again.
 """
 
+import logging
 from collections.abc import Set
 from dataclasses import dataclass
 
 from app.auth.claims import Claims
 from app.auth.errors import InvalidToken
 from app.auth.principal import Principal
+
+logger = logging.getLogger("app.auth.policy")
 
 ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a kind, not a secret
 
@@ -88,6 +91,7 @@ def check_issuer(claims: Claims, issuer: str | None) -> None:
 def check_audience(claims: Claims, audience: Set[str]) -> None:
     """Refuse a token that is for somebody else (RFC 7519, 4.1.3)."""
     if audience and audience.isdisjoint(claims.audience):
+        logger.debug("token refused reason=audience audiences=%.1000r", sorted(claims.audience))
         raise InvalidToken("audience")
 
 
