@@ -58,7 +58,6 @@ def test_each_reason_is_in_the_readme(project: Project) -> None:
 
 def test_newer_pythons_are_allowed(project: Project) -> None:
     """Tests run on what the machine has."""
-
     metadata = tomllib.loads(project.read("pyproject.toml"))
 
     assert metadata["project"]["requires-python"] == ">=3.11"
