@@ -13,7 +13,6 @@ from app.auth.cache import CachedVerifier, CacheSettings
 from app.auth.claims import Claims
 from app.auth.counters import Counters
 from app.auth.errors import AuthError, InvalidToken
-from app.service import create_app
 from app.services import AppSettings
 from dev.provider import Provider
 from tests.callers import NOW, Clock
@@ -69,6 +68,8 @@ class Memory:
 @contextmanager
 def running(provider: Provider, clock: Clock, **variables: str) -> Iterator[TestClient]:
     """Start the service, and end it: one after the other, as processes of it are in one place."""
+    from app.main import create_app
+
     settings = AppSettings.read({**ENVIRON, **variables})
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
     with TestClient(app) as client:

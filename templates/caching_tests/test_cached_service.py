@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth.counters import Counters, report_regularly
 from app.logs import configure_logging
-from app.service import create_app
 from app.services import AppSettings
 from dev.environment import bare_environment
 from dev.processes import ROOT
@@ -76,6 +75,8 @@ def test_the_policy_is_asked_on_a_hit(start: Start, token: IssueToken, clock: Cl
 
 async def many(provider: Provider, clock: Clock, token: str, number: int) -> list[int]:
     """Return what comes of so many first requests at once."""
+    from app.main import create_app
+
     settings = AppSettings.read(ENVIRON)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
     async with app.router.lifespan_context(app) as state:

@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 from jose import jws
 
-from app.service import create_app
+from app.main import create_app
 from dev.environment import HOST, Endpoints, bare_environment
 from dev.processes import ROOT, free_ports, running, wait_until_up
 from dev.tokens import ACCESS_TOKENS, QUESTION, SigningKey

@@ -4,7 +4,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.about import read_about
-from app.routes import WITHOUT_TOKEN
 
 SECURED = {
     ("/widgets", "get"): [],
@@ -26,18 +25,32 @@ def test_the_service_names_itself(client: TestClient) -> None:
     assert info["description"] == read_about().description
 
 
-def test_every_operation_says_which_scopes_it_needs(
+def test_each_operation_documents_its_scopes(
     document: dict[str, dict[str, dict[str, dict[str, object]]]],
 ) -> None:
-    """Whoever adds an operation adds it here: nothing is protected by accident."""
+    """If you add an operation, add it to `SECURED`."""
     needs = {
-        (path, method): operation.get("security")
+        (path, method): operation["security"]
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
-        if not path.startswith(WITHOUT_TOKEN)
+        if "security" in operation
     }
 
     assert needs == {where: [{"bearer": scopes}] for where, scopes in SECURED.items()}
+
+
+def test_only_health_refuses_no_request(
+    document: dict[str, dict[str, dict[str, dict[str, object]]]],
+) -> None:
+    """No operation is open by accident."""
+    without = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if "401" not in str(operation["responses"])
+    }
+
+    assert without == {"/health/live", "/health/ready"}
 
 
 @pytest.mark.parametrize(("path", "method"), SECURED)

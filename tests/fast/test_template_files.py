@@ -27,6 +27,7 @@ It names one file, or some: one for each answer, or one for an answer and anothe
 """
 
 COMPOSED = {
+    TEMPLATE / "app" / "main.py",
     TEMPLATE / "app" / "services.py",
     TEMPLATE / "app" / "settings.py",
     TEMPLATE / "dev" / "__main__.py",

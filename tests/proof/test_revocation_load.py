@@ -42,13 +42,12 @@ def provider(signing_key: str, tmp_path: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "uvicorn", "proof.provider:app", "--port", str(port)]
     environment = {**os.environ, "SIGNING_KEY": signing_key}
     process = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, env=environment)
-    asking = Service(tmp_path, {}, port)
+    provider = Service(tmp_path, {}, port, process)
     try:
-        eventually(lambda: asking.get("/") == 404)
+        eventually(lambda: provider.get("/") == 404)
         yield url
     finally:
-        process.terminate()
-        process.wait()
+        provider.stop()
 
 
 def tokens(provider: str, signing_key: str) -> list[str]:

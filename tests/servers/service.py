@@ -24,7 +24,7 @@ NO_FEATURES: Answers = {name: False for name, value in QUESTIONS.items() if isin
 HURRIED = """
     import time
 
-    from app.service import create_app
+    from app.main import create_app
 
     begin = time.time()
     app = create_app(clock=lambda: begin + (time.time() - begin) * {speed})

@@ -1,20 +1,126 @@
 """The application: `uvicorn app.main:app`."""
 
+import copy
 import gc
 import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from app.service import create_app
-from app.settings import InvalidSettings
+import httpx
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, request_response
+from starlette.datastructures import State
+from starlette.responses import JSONResponse, Response
 
-__all__ = ["app", "create_app"]
+from app import extensions, health
+from app.about import read_about
+from app.auth.bearer import token_in_query
+from app.auth.metadata import add_metadata
+from app.auth.token_first import check_tokens_first
+from app.body_limit import BodyLimit
+from app.logs import configure_logging  # {%- if cookiecutter.validation_mode == 'sdk' +%}
+from app.routes import profile, projects  # {%- endif +%}
+from app.services import AppSettings, open_services
+from app.settings import (
+    InvalidSettings,
+    environment,
+)  # {%- if cookiecutter.include_webhooks +%}
+from app.startup import StartInWords
+from app.webhooks.router import router as webhooks  # {%- endif +%}
+
+
+def create_app(
+    settings: AppSettings | None = None,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """Put the service together. Without `settings` it reads the environment.
+
+    Tests replace the network by `transport` and the time by `clock` (seconds since 1970). Raises
+    `InvalidSettings`.
+    """
+    if settings is None:
+        settings = AppSettings.read(environment())
+    configure_logging(settings.service.log_level)
+    about = read_about()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
+        async with (
+            open_services(settings, transport, clock) as services,
+            extensions.resources(settings) as resources,
+        ):
+            state: dict[str, object] = {**services.state(), **resources}
+            own = extensions.checks(State(state))
+            yield {**state, "readiness": health.Readiness({**services.checks, **own})}
+
+    app = FastAPI(
+        title=about.title,
+        description=about.description,
+        version=about.version,
+        lifespan=lifespan,
+        # No span may carry a token.
+        telemetry={"exclude": token_in_query},
+        redirect_slashes=False,
+    )
+    app.add_exception_handler(RequestValidationError, refuse_body)
+    app.add_middleware(BodyLimit, max_bytes=settings.service.request_max_bytes)
+    for router in extensions.routers:
+        include(app, router)
+    include(app, health.router)
+    # {% if cookiecutter.validation_mode == 'sdk' %}
+    include(app, profile.router)
+    include(app, projects.router)
+    # {% endif %}
+    # {% if cookiecutter.include_webhooks %}
+    include(app, webhooks)
+    app.add_middleware(StartInWords)
+    # {% endif %}
+    if settings.service.resource_url:
+        add_metadata(app, settings.service.resource_url, settings.provider.issuer)
+    check_tokens_first(app)
+    return app
+
+
+def include(app: FastAPI, router: APIRouter) -> None:
+    """Add the routes of `router` to `app`.
+
+    FastAPI looks twice through the routes of an included router: 14 of the 46 microseconds of a
+    request (in process, FastAPI 0.165). So plain routes are copied to the application.
+    """
+    is_plain = all(type(route) is APIRoute and not route.max_body_size for route in router.routes)
+    if not is_plain:
+        app.include_router(router)
+        return
+    for route in map(copy.copy, router.routes):
+        assert isinstance(route, APIRoute)
+        route.dependency_overrides_provider = app
+        route.app = request_response(route.get_route_handler())
+        app.router.routes.append(route)
+
+
+async def refuse_body(request: Request, error: Exception) -> Response:
+    """Answer 422 with what is wrong and where, but without the input.
+
+    The input need not be JSON that can be written again, such as `NaN`.
+    """
+    assert isinstance(error, RequestValidationError)
+    detail = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in error.errors()]
+    return JSONResponse({"detail": detail}, status_code=422)
+
+
+def tune_garbage_collector() -> None:
+    """Collect less often, and never what lives as long as the process: 12 % of a request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
+
 
 try:
     app = create_app()
 except InvalidSettings as problems:
     sys.exit(f"The service cannot start with this environment.\n{problems}")
-
-# What stands now lives as long as the process, so the garbage collector need not look through it
-# again, and a look for every handful of requests is too many: an eighth of their cost.
-gc.collect()
-gc.freeze()
-gc.set_threshold(10_000)
+tune_garbage_collector()

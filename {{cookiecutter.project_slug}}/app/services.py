@@ -1,8 +1,8 @@
 """What lives while the service runs: opened at the start, closed at the end."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass  # {%- if cookiecutter.include_webhooks +%}
+from dataclasses import dataclass, fields  # {%- if cookiecutter.include_webhooks +%}
 from functools import partial  # {%- endif +%}
 
 import httpx
@@ -22,7 +22,7 @@ from app.auth.verifier import (
 )  # {%- if cookiecutter.include_webhooks +%}
 from app.background import repeating
 from app.database import open_database  # {%- endif +%}
-from app.readiness import Readiness  # {%- if cookiecutter.__revocations +%}
+from app.health import Check  # {%- if cookiecutter.__revocations +%}
 from app.revocation_feed import RevocationFeed, with_revocations  # {%- endif +%}
 from app.settings import (
     Composition,
@@ -69,10 +69,15 @@ class Services:
 
     provider: ProviderVerifier
     authenticator: Authenticator
-    readiness: Readiness
     # {% if cookiecutter.include_webhooks %}
     receiver: Receiver
     # {% endif %}
+    checks: Mapping[str, Check]
+    """The readiness checks by name."""
+
+    def state(self) -> dict[str, object]:
+        """Return the services by name, for `request.state`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @asynccontextmanager
@@ -99,7 +104,7 @@ async def open_services(
             open_verifier(settings.provider, time_limit, transport, clock)
         )
         verifier: TokenVerifier = provider
-        checks = {"identity provider": provider.check}
+        checks: dict[str, Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
         identity = cache_identity(settings.provider)
         verifier = await stack.enter_async_context(
@@ -132,8 +137,8 @@ async def open_services(
         yield Services(
             provider=provider,
             authenticator=Authenticator(verifier, policy, read_about().realm, challenge_url, clock),
-            readiness=Readiness(checks),
             # {% if cookiecutter.include_webhooks %}
             receiver=Receiver(settings.webhooks, inbox, handlers, clock),
             # {% endif %}
+            checks=checks,
         )

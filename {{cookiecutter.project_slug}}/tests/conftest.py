@@ -1,5 +1,6 @@
 """The service as the tests see it: the real application, with the local identity provider."""
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, chdir
 from typing import Any, Protocol
@@ -11,7 +12,6 @@ from hypothesis import HealthCheck
 from hypothesis import settings as property_tests
 from starlette.testclient import TestClient
 
-from app.service import create_app
 from app.services import AppSettings
 from dev.environment import ADMIN_PORT, PUBLIC_PORT, Endpoints
 from dev.provider import Provider
@@ -53,6 +53,11 @@ class Start(Protocol):
 def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Run in a folder of the tests' own: nothing of yours is read there, and nothing written."""
     with chdir(tmp_path_factory.mktemp("service")):
+        # It makes `app` from the environment when it is imported.
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in ENVIRON.items():
+                environment.setenv(name, value)
+            importlib.import_module("app.main")
         yield
 
 
@@ -80,6 +85,8 @@ def start(provider: Provider, clock: Clock) -> Iterator[Start]:
             prepare: Callable[[FastAPI], None] | None = None,
             **variables: str,
         ) -> TestClient:
+            from app.main import create_app
+
             settings = AppSettings.read({**ENVIRON, **variables})
             wire = transport or httpx.ASGITransport(provider)
             app = create_app(settings, transport=wire, clock=clock)

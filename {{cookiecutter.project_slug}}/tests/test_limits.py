@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.limits import BodyLimit
+from app.body_limit import BodyLimit
 from app.routes.widgets import MAX_WIDGETS, NewWidget, Widgets
 from dev.provider import Provider
 from tests.callers import bearer

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
-from app.limits import declared_length
+from app.body_limit import declared_length
 from app.settings import WebhookSettings
 from app.webhooks.errors import RESPONSES, DeliveryRefused
 from app.webhooks.events import parse_event

@@ -2,7 +2,7 @@
 
 from tests.mutations.mutation import Mutation
 
-LIMITS = "app/limits.py"
+LIMITS = "app/body_limit.py"
 SERVICE = "app/service.py"
 LOGS = "app/logs.py"
 READINESS = "app/readiness.py"

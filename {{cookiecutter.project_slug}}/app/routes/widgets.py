@@ -1,17 +1,21 @@
-"""An example resource: every caller reads, callers with `write:widgets` create and delete."""
+"""YOURS. An example: every caller reads, callers with `write:widgets` create and delete.
+
+To delete it, delete this file and `tests/routes/test_widgets.py`, and take its router out of
+`app/extensions.py`.
+"""
 
 import uuid
-from functools import partial
 from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Request, Security
+from fastapi import APIRouter, Depends, HTTPException, Request, Security
 from pydantic import BaseModel, Field
 
-from app.auth import Principal, bearer
+from app.auth import Principal, bearer, fresh_bearer
 from app.auth.errors import REFUSALS
-from app.routes.rights import MAY_DELETE, MAY_WRITE
 
 MAX_WIDGETS = 1000
+
+router = APIRouter(prefix="/widgets", tags=["widgets"], responses=REFUSALS)
 
 
 class NewWidget(BaseModel):
@@ -21,13 +25,13 @@ class NewWidget(BaseModel):
 
 
 class Widget(NewWidget):
-    """A widget with the id it was given."""
+    """A widget with its id."""
 
     id: str
 
 
 class WidgetList(BaseModel):
-    """All widgets, and who asked for them."""
+    """All widgets, and the subject of the token."""
 
     widgets: list[Widget]
     user: str
@@ -40,11 +44,11 @@ class Widgets:
         self._by_id: dict[str, Widget] = {}
 
     def all(self) -> list[Widget]:
-        """Return the widgets, oldest first."""
+        """Return the widgets, the oldest first."""
         return list(self._by_id.values())
 
     def add(self, new: NewWidget) -> Widget:
-        """Keep a widget, in place of the oldest when there is no room."""
+        """Store a widget. If there are too many, delete the oldest."""
         widget = Widget(id=str(uuid.uuid4()), name=new.name)
         if len(self._by_id) >= MAX_WIDGETS:
             del self._by_id[next(iter(self._by_id))]
@@ -52,49 +56,43 @@ class Widgets:
         return widget
 
     def remove(self, widget_id: str) -> bool:
-        """Forget a widget. Returns whether there was one of that id."""
+        """Delete a widget. Return whether there was one."""
         return self._by_id.pop(widget_id, None) is not None
 
 
-def stored_widgets(request: Request) -> Widgets:
-    """Return the widgets of the application that got `request`."""
-    widgets: Widgets = request.app.state.widgets
+async def stored_widgets(request: Request) -> Widgets:
+    """Return the widgets of the application."""
+    state = request.app.state
+    if not hasattr(state, "widgets"):
+        state.widgets = Widgets()
+    widgets: Widgets = state.widgets
     return widgets
 
 
+StoredWidgets = Annotated[Widgets, Depends(stored_widgets)]
+
+
+@router.get("")
 async def list_widgets(
-    request: Request, principal: Annotated[Principal, Security(bearer)]
+    widgets: StoredWidgets, principal: Annotated[Principal, Security(bearer)]
 ) -> WidgetList:
     """List the widgets for any caller with a valid token."""
-    return WidgetList(widgets=stored_widgets(request).all(), user=principal.subject)
+    return WidgetList(widgets=widgets.all(), user=principal.subject)
 
 
-async def create_widget(new: NewWidget, request: Request) -> Widget:
+@router.post("", status_code=201, dependencies=[Security(bearer, scopes=["write:widgets"])])
+async def create_widget(new: NewWidget, widgets: StoredWidgets) -> Widget:
     """Create a widget for a caller with the scope `write:widgets`."""
-    return stored_widgets(request).add(new)
+    return widgets.add(new)
 
 
-async def delete_widget(widget_id: str, request: Request) -> None:
+# Deleting cannot be taken back, so the token is verified now.
+@router.delete(
+    "/{widget_id}",
+    status_code=204,
+    dependencies=[Security(fresh_bearer, scopes=["write:widgets"])],
+)
+async def delete_widget(widget_id: str, widgets: StoredWidgets) -> None:
     """Delete a widget for a caller with the scope `write:widgets`."""
-    if not stored_widgets(request).remove(widget_id):
+    if not widgets.remove(widget_id):
         raise HTTPException(404, "Widget not found")
-
-
-def add_routes(app: FastAPI) -> None:
-    """Add the routes of widgets to `app`."""
-    add = partial(app.add_api_route, tags=["widgets"], responses=REFUSALS)
-    add("/widgets", list_widgets)
-    add(
-        "/widgets",
-        create_widget,
-        methods=["POST"],
-        status_code=201,
-        dependencies=[MAY_WRITE],
-    )
-    add(
-        "/widgets/{widget_id}",
-        delete_widget,
-        methods=["DELETE"],
-        status_code=204,
-        dependencies=[MAY_DELETE],
-    )

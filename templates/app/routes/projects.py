@@ -1,10 +1,12 @@
-"""Projects: who may edit which one is the platform's decision."""
+"""YOURS. Projects: the platform decides who may edit which one."""
 
-from fastapi import FastAPI, Request, Security
+from fastapi import APIRouter, Request, Security
 from pydantic import BaseModel
 
 from app.auth.errors import REFUSALS, Refusal
 from app.auth.permissions import require_permission
+
+router = APIRouter(prefix="/api/projects", tags=["projects"], responses=REFUSALS)
 
 NOT_FOUND = {"model": Refusal, "description": "No project can have this id"}
 
@@ -23,18 +25,7 @@ class Updated(BaseModel):
     updated: bool = True
 
 
+@router.put("/{project_id}", dependencies=[MAY_EDIT], responses={404: NOT_FOUND})
 async def update_project(project_id: str) -> Updated:
     """Update a project for a caller who is one of its editors."""
     return Updated()
-
-
-def add_routes(app: FastAPI) -> None:
-    """Add the routes of projects to `app`."""
-    app.add_api_route(
-        "/api/projects/{project_id}",
-        update_project,
-        methods=["PUT"],
-        tags=["projects"],
-        dependencies=[MAY_EDIT],
-        responses=REFUSALS | {404: NOT_FOUND},
-    )

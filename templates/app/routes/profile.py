@@ -1,14 +1,16 @@
-"""The caller's own profile, from the platform."""
+"""YOURS. The caller's own profile, from the platform."""
 
 from typing import Annotated
 
 from avnology_id.errors import AvnologyIdError, NotFoundError
-from fastapi import FastAPI, HTTPException, Request, Security
+from fastapi import APIRouter, HTTPException, Request, Security
 from pydantic import BaseModel
 
 from app.auth import Principal, user_bearer
 from app.auth.errors import REFUSALS, Refusal
 from app.auth.outages import unavailable
+
+router = APIRouter(prefix="/api", tags=["profile"], responses=REFUSALS)
 
 NOT_FOUND = {"model": Refusal, "description": "The platform does not know the user"}
 
@@ -20,6 +22,7 @@ class Profile(BaseModel):
     name: str | None
 
 
+@router.get("/profile", responses={404: NOT_FOUND})
 async def read_profile(
     request: Request, principal: Annotated[Principal, Security(user_bearer)]
 ) -> Profile:
@@ -32,10 +35,3 @@ async def read_profile(
     except AvnologyIdError as error:
         raise unavailable(error) from None
     return Profile(email=user.email, name=user.name)
-
-
-def add_routes(app: FastAPI) -> None:
-    """Add the routes of profiles to `app`."""
-    app.add_api_route(
-        "/api/profile", read_profile, tags=["profile"], responses=REFUSALS | {404: NOT_FOUND}
-    )
