@@ -91,7 +91,7 @@ def test_the_document_is_that_of_an_included_router(client: TestClient) -> None:
 
 
 def test_whatever_a_check_raises_is_not_ready(
-    client: TestClient, is_broken: list[str], capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str], client: TestClient, is_broken: list[str]
 ) -> None:
     """The log has the type of the error, and not its text."""
     is_broken.append("s3cret")
