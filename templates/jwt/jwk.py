@@ -1,7 +1,7 @@
 """Which keys of a JWK set (RFC 7517) this service can use, and for what.
 
-python-jose builds keys and verifies signatures; everything it does not look at is checked here: the
-use and the operations of a key, its strength, its curve, and what it is named.
+python-jose builds keys and verifies signatures. What it does not check is checked here: the use and
+the operations of a key, its strength, its curve and its name.
 """
 
 import base64
@@ -73,14 +73,14 @@ def read_key_set(raw: bytes, algorithms: Set[str]) -> tuple[list[VerificationKey
 
 
 def check_no_private_key(members: Iterable[Mapping[str, object]]) -> None:
-    """Refuse a set that shows a private key: whoever can read it can sign."""
+    """Refuse a set that shows a private key: any reader of the set can sign with it."""
     if any(not _PRIVATE.isdisjoint(member) for member in members):
         raise UnusableKey("the set shows a private key")
 
 
 def check_names_are_unique(members: Iterable[Mapping[str, object]]) -> None:
-    """Refuse a set in which two keys have one name: which of them is meant is anybody's guess."""
-    # Whatever else a name may be, it makes its key one that cannot be used.
+    """Refuse a set in which two keys have one name, as a token may mean either."""
+    # A name of another type makes only its own key unusable.
     names = Counter(member["kid"] for member in members if isinstance(member.get("kid"), str))
     if names and max(names.values()) > 1:
         raise UnusableKey("two keys have the same name")
@@ -127,7 +127,7 @@ def algorithms_of(member: Mapping[str, object]) -> Set[str]:
 
 
 def build(member: Mapping[str, object], algorithm: str) -> Key:
-    """Have python-jose build the key, after what it does not check. Raises `UnusableKey`."""
+    """Build the key by python-jose, after the checks that it lacks. Raises `UnusableKey`."""
     if member["kty"] == "RSA":
         check_rsa_strength(number(member, "n"), number(member, "e"))
     else:

@@ -2,7 +2,7 @@
 
     async def read(principal: Annotated[Principal, Security(bearer, scopes=["read:widgets"])])
 
-It is one dependency, not a chain of them: each further one would cost every request its share.
+It is one dependency, not a chain of them, as each one costs time at every request.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ logger = logging.getLogger("app.auth")
 MAX_TOKEN_LENGTH = 8192
 """Bytes. The largest tokens of the platform have about half of that."""
 
-# The scheme in any case, and nothing else that a scheme's name could go on with
+# The scheme in any case. A longer name is another scheme.
 _SCHEME = re.compile(rb"bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
 _ALPHABET = (string.ascii_letters + string.digits + "-._~+/").encode()
 
@@ -88,14 +88,14 @@ class Bearer(SecurityBase):
         return principal
 
     def check_header(self, scope: Scope) -> None:
-        """Raise `AuthError` unless a request has a token. Asks nobody about it."""
+        """Raise `AuthError` unless a request has a well-formed token. Does not verify it."""
         try:
             bearer_token(scope)
         except AuthError as refusal:
             raise answered(refusal, scope["state"]["authenticator"], scope, None) from None
 
     def verification(self, authenticator: Authenticator, token: str) -> Awaitable[Claims]:
-        """Return the pending answer about `token`."""
+        """Return the pending result of verifying `token`."""
         return authenticator.verifier.verify(token)
 
 
@@ -133,12 +133,12 @@ def bearer_token(scope: Mapping[str, Any]) -> str:
 def is_b64token(text: bytes) -> bool:
     """Tell whether `text` is spelled as a token may be (`b64token` of RFC 6750, section 2.1)."""
     stripped = text.rstrip(b"=")
-    # Without its alphabet, nothing is left: several times faster than a regular expression
+    # Deleting the alphabet is several times faster than a regular expression.
     return stripped != b"" and not stripped.translate(None, _ALPHABET)
 
 
 def token_in_query(scope: Mapping[str, Any]) -> bool:
-    """Tell whether a token was sent in the address, where every log and proxy would see it."""
+    """Tell whether a token was sent in the query, where logs and proxies would see it."""
     query: bytes = scope.get("query_string", b"")
     return bool(query) and any(
         name == "access_token"
@@ -161,7 +161,7 @@ def check_scopes(principal: Principal, required: Sequence[str]) -> None:
 def answered(
     refusal: AuthError, authenticator: Authenticator, scope: Scope, token: str | None
 ) -> HTTPException | WebSocketException:
-    """Log a refusal and return it as the exception that its caller gets the answer by."""
+    """Log a refusal and return the exception that becomes its response."""
     log_refusal(refusal, token)
     refusal.add_challenge(authenticator.realm, authenticator.metadata_url)
     if scope["type"] == "websocket" and "websocket.http.response" not in scope["extensions"]:

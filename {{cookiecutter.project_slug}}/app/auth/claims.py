@@ -1,7 +1,7 @@
 """What the identity provider says about a token, as typed values.
 
-An answer is parsed once, here, and becomes a `Claims` that nothing can change. Whether the claims
-are good enough is decided elsewhere (`policy`); here a claim only has to be what its name promises.
+A response is parsed once, here, and becomes an immutable `Claims`. This module checks the types of
+claims. `policy` checks their values.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import NamedTuple, Protocol
 
 
 class MalformedClaims(ValueError):
-    """The answer is not what the protocol promises. The text names the claim, never its value."""
+    """The document breaks the protocol. The text names the claim, never its value."""
 
 
 class Claims(NamedTuple):
-    """What the provider vouches for. Times are in seconds since 1970; `None` means not said."""
+    """The claims of a token. Times are in seconds since 1970. `None` means absent."""
 
     subject: str | None = None
     client_id: str | None = None
@@ -29,13 +29,13 @@ class Claims(NamedTuple):
     token_use: str | None = None
     token_type: str | None = None
     bound: bool = False
-    """Whether the token is tied to a key (`cnf`, RFC 7800), so that bearing it proves nothing."""
+    """Whether the token is bound to a key (`cnf`, RFC 7800), so that it is no bearer token."""
     extra: Mapping[str, object] = MappingProxyType({})
     """The remaining claims, read-only all the way down."""
 
     @property
     def owner(self) -> str | None:
-        """Whom the token stands for: `sub`, else the client itself (RFC 9068, section 2.2).
+        """The subject: `sub`, else the client itself (RFC 9068, section 2.2).
 
         Several servers send no `sub` for a machine's token.
         """
@@ -46,10 +46,9 @@ class TokenVerifier(Protocol):
     """The seam between the service and the identity provider."""
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
-        """Return what the provider vouches for, or raise `AuthError`. Decides nothing else.
+        """Return the claims of `token`, or raise `AuthError`. The policy judges them.
 
-        The provider must have said it within the last `max_age` seconds; `None` leaves that to the
-        verifier.
+        They are at most `max_age` seconds old. `None` leaves that to the verifier.
         """
         ...
 
@@ -69,7 +68,7 @@ def parse_object(raw: bytes) -> dict[str, object]:
         if "\\u" in text:  # an escape may spell half a surrogate pair, which no response can carry
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        # `from None`: the exception of a parser quotes what it could not parse
+        # `from None`: the parser's exception quotes the document
         raise MalformedClaims("the document is not JSON") from None
     if not isinstance(document, dict):
         raise MalformedClaims("the document is not an object")
@@ -82,7 +81,7 @@ def without_nulls(document: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def parse_claims(document: Mapping[str, object]) -> Claims:
-    """Make `Claims` of a parsed answer (names of RFC 7662, section 2.2, and RFC 9068).
+    """Make `Claims` of a parsed document (names of RFC 7662, section 2.2, and RFC 9068).
 
     Raises `MalformedClaims` when a claim has another JSON type than its definition says.
     """

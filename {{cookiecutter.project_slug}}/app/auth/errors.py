@@ -6,10 +6,10 @@ AuthError
     InvalidToken           401  a new token may help
     InsufficientScope      403  the token is fine, a right is missing
     WrongCaller            403  the token is fine, the kind of caller is not
-    ProviderUnavailable    503  we could not ask; the token may be good
+    ProviderUnavailable    503  the provider gave no usable response; the token may be good
 
-Every refusal carries a `reason`: a fixed word for the log. No claim, no token and no answer of
-the provider goes into an exception, so none of them can leave through one.
+Every refusal carries a `reason`: a fixed word for the log. No claim, no token and no response of
+the provider goes into an exception, so none of them can leak through one.
 """
 
 from collections.abc import Iterable
@@ -85,7 +85,7 @@ class InsufficientScope(AuthError):
 
 
 class WrongCaller(AuthError):
-    """The route is for users only, or for machines only. No other token of this caller helps."""
+    """The route is for users only, or for machines only."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(403, detail, "caller")
@@ -95,10 +95,10 @@ class WrongCaller(AuthError):
 
 
 class ProviderUnavailable(AuthError):
-    """The identity provider gave no answer that can be used.
+    """The identity provider gave no usable response.
 
-    Never a 401: clients throw good tokens away on a 401. `retry_after` is in whole seconds, `lacks`
-    is what an operator has to fix where waiting does not help; readiness shows it.
+    Never a 401: clients discard good tokens on a 401. `retry_after` is in whole seconds. `lacks` is
+    what an operator has to fix, if waiting does not help. Readiness shows it.
     """
 
     def __init__(self, reason: str, retry_after: int = 5, lacks: str | None = None) -> None:
@@ -118,8 +118,8 @@ class Refusal(BaseModel):
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Refusal, "description": "No token, or not a good one"},
+    401: {"model": Refusal, "description": "No token, or an invalid one"},
     403: {"model": Refusal, "description": "The token lacks a right that the route needs"},
-    503: {"model": Refusal, "description": "The identity provider did not answer"},
+    503: {"model": Refusal, "description": "The identity provider is unavailable"},
 }
 """What the OpenAPI document says about a protected route."""

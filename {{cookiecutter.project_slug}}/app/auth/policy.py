@@ -1,7 +1,6 @@
-"""Which tokens this service accepts: one function a rule, all of them asked at every request.
+"""Which tokens this service accepts. Each rule is one function, and all run at each request.
 
-The rules compare claims with settings and the clock. They are cheap, so nothing remembers what
-they decided: a token that was good a second ago is judged again.
+They compare claims with settings and the clock. No decision is stored.
 """
 
 import logging
@@ -19,7 +18,7 @@ ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a kind, not a secret
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who a token must come from and be for. An empty set, or `None`, does not restrict."""
+    """Who must have issued a token, and for whom. An empty set, or `None`, does not restrict."""
 
     issuer: str | None
     audience: frozenset[str]
@@ -55,14 +54,14 @@ def check_token_kind(claims: Claims) -> None:
 
 
 def check_not_bound(claims: Claims) -> None:
-    """Refuse a token that is bound to a key: nothing here checks the binding (RFC 9449, 7.1)."""
+    """Refuse a token that is bound to a key, as no rule checks the binding (RFC 9449, 7.1)."""
     if claims.bound:
         raise InvalidToken("bound")
 
 
 def check_expiry(claims: Claims, now: float) -> None:
     """Refuse a token on or after its expiry (RFC 7519, 4.1.4). `now` in seconds since 1970."""
-    # `<=`, not `<`: the token is dead on the second itself
+    # `<=`, not `<`: the token has expired on the second itself
     if claims.expires_at is not None and claims.expires_at <= now:
         raise InvalidToken("expired")
 
@@ -82,14 +81,14 @@ def check_issued_at(claims: Claims, now: float) -> None:
 def check_issuer(claims: Claims, issuer: str | None) -> None:
     """Refuse a token of another issuer, compared as text (RFC 8414, section 2).
 
-    An answer that names no issuer comes from the one that was asked.
+    A response that names no issuer comes from the provider that was called.
     """
     if issuer is not None and claims.issuer is not None and claims.issuer != issuer:
         raise InvalidToken("issuer")
 
 
 def check_audience(claims: Claims, audience: Set[str]) -> None:
-    """Refuse a token that is for somebody else (RFC 7519, 4.1.3)."""
+    """Refuse a token that is for another service (RFC 7519, 4.1.3)."""
     if audience and audience.isdisjoint(claims.audience):
         logger.debug("token refused reason=audience audiences=%.1000r", sorted(claims.audience))
         raise InvalidToken("audience")
@@ -102,7 +101,7 @@ def check_client(claims: Claims, client_ids: Set[str]) -> None:
 
 
 def subject_of(claims: Claims) -> str:
-    """Return whom the token stands for, who has to have a name that is not blank."""
+    """Return the subject of a token, or of a machine's the client. Refuse a blank one."""
     subject = claims.owner
     if subject is None or not subject.strip():
         raise InvalidToken("subject")
