@@ -3,8 +3,8 @@
 import gc
 import sys
 
+from app.environment import InvalidSettings
 from app.service import create_app
-from app.settings import InvalidSettings
 
 __all__ = ["app", "create_app"]
 

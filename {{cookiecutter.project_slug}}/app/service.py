@@ -21,12 +21,12 @@ from app.limits import BodyLimit
 from app.logs import configure_logging
 from app.routes import add_routes
 from app.routes.widgets import Widgets
-from app.services import AppSettings, open_services
-from app.settings import environment
+from app.services import open_services
+from app.settings import Settings
 
 
 def create_app(
-    settings: AppSettings | None = None,
+    settings: Settings | None = None,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], float] = time.time,
@@ -37,9 +37,9 @@ def create_app(
     Raises `InvalidSettings`.
     """
     if settings is None:
-        settings = AppSettings.read(environment())
+        settings = Settings.read()
     about = read_about()
-    configure_logging(settings.service.log_level)
+    configure_logging(settings.log_level)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -55,11 +55,11 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.widgets = Widgets()
-    app.add_middleware(BodyLimit, max_bytes=settings.service.request_max_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.request_max_bytes)
     app.add_exception_handler(RequestValidationError, refuse_body)
     add_routes(app)
-    if settings.service.resource_url:
-        add_metadata(app, settings.service.resource_url, settings.provider.issuer)
+    if settings.resource_url:
+        add_metadata(app, settings.resource_url, settings.issuer)
     check_tokens_first(app)
     # A request is matched with one route after the other: the pages of documentation come last.
     app.router.routes.sort(key=lambda route: not isinstance(route, APIRoute))
