@@ -12,78 +12,19 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from cachetools import TLRUCache
-from pydantic import Field, SecretStr, field_validator
 
 from app.auth.answers import Answer, MemoryStore, Store
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.counters import Counters, report, report_regularly
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
-from app.settings import Settings, is_private
+from app.settings import CacheSettings
+from app.urls import is_private
 
 logger = logging.getLogger("app.auth.cache")
 
 MEMORY = "memory://"
 DOMAIN = "answer about an access token, 1"
 """Told apart from every other use of SHA-256, so that no other hash of a token is a key here."""
-
-
-class CacheSettings(Settings):
-    """Where answers are remembered, and for how long."""
-
-    url: SecretStr = Field(
-        default=SecretStr(MEMORY),
-        alias="CACHE_URL",
-        description="memory:// or the URL of a Redis server",
-        examples=["redis://localhost:6379/0"],
-    )
-    ttl: float = Field(
-        default=30,
-        ge=0,
-        le=300,
-        alias="CACHE_TTL",
-        description="seconds that an answer is remembered, 0 (not at all) to 300",
-        examples=["30"],
-    )
-    negative_ttl: float = Field(
-        default=5,
-        ge=0,
-        le=60,
-        alias="CACHE_NEGATIVE_TTL",
-        description="seconds that a clear no is remembered, 0 (not at all) to 60",
-        examples=["5"],
-    )
-    max_entries: int = Field(
-        default=10_000,
-        ge=1,
-        alias="CACHE_MAX_ENTRIES",
-        description="how many answers are remembered, at least 1",
-        examples=["10000"],
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _known(cls, url: SecretStr) -> SecretStr:
-        check_url(url.get_secret_value())
-        return url
-
-
-def check_url(url: str) -> None:
-    """Raise `ValueError` unless `url` is `memory://` or one of a Redis server."""
-    if url == MEMORY:
-        return
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("is not a URL: set memory:// or redis://, a host and a port") from None
-    if parts.scheme not in ("redis", "rediss"):
-        raise ValueError("has a scheme that is not known: set memory://, redis:// or rediss://")
-    if not host or port == 0:
-        raise ValueError("names no server: set redis://, a host and a port")
-    if parts.query or parts.fragment:
-        raise ValueError("carries options: take the part from ? or # on out")
-    if not (parts.path.strip("/") or "0").isdecimal():
-        raise ValueError("names no database: its path is a number, or nothing")
 
 
 class Flight:
@@ -115,13 +56,15 @@ class CachedVerifier:
     ) -> None:
         self._inner = inner
         self._store = store
-        self._ttl = settings.ttl
+        self._ttl = settings.cache_ttl
         self._clock = clock
         self._counters = counters
         self._keys = hashlib.sha256("\0".join((DOMAIN, *authority, "")).encode())
         # Apart from the good answers: junk tokens, however many, push out nothing but each other.
         self._refused: TLRUCache[str, float] = TLRUCache(
-            settings.max_entries, lambda _, asked_at, __: asked_at + settings.negative_ttl, clock
+            settings.cache_max_entries,
+            lambda _, asked_at, __: asked_at + settings.cache_negative_ttl,
+            clock,
         )
         self._flights: dict[str, Flight] = {}
         # Also those that nobody waits for any more: the event loop itself does not hold on to them.
@@ -262,10 +205,10 @@ async def open_store(
     counters: Counters,
 ) -> AsyncIterator[Store]:
     """Open the store that `CACHE_URL` names. The arguments are those of `open_cache`."""
-    url = settings.url.get_secret_value()
+    url = settings.cache_url.get_secret_value()
     if url == MEMORY:
         logger.info("answers are remembered in this process, each process for itself")
-        yield MemoryStore(settings.max_entries, settings.ttl, clock, counters)
+        yield MemoryStore(settings.cache_max_entries, settings.cache_ttl, clock, counters)
         return
     # Imported where it is wanted: it takes a fifth of the time that the service needs to start.
     from app.auth.redis_store import open_redis
@@ -274,5 +217,5 @@ async def open_store(
     if url.startswith("redis://") and not is_private(host):
         logger.warning("answers cross a public network in clear: set CACHE_URL to rediss://")
     logger.info("answers are remembered in Redis, for every process that asks there")
-    async with open_redis(url, authority, settings.ttl, time_limit, clock, counters) as store:
+    async with open_redis(url, authority, settings.cache_ttl, time_limit, clock, counters) as store:
         yield store

@@ -9,14 +9,14 @@ import httpx
 from starlette.testclient import TestClient
 
 from app.auth.answers import MemoryStore, Store
-from app.auth.cache import CachedVerifier, CacheSettings
+from app.auth.cache import CachedVerifier
 from app.auth.claims import Claims
 from app.auth.counters import Counters
 from app.auth.errors import AuthError, InvalidToken
-from app.services import AppSettings
+from app.settings import CacheSettings, Settings
 from dev.provider import Provider
 from tests.callers import NOW, Clock
-from tests.conftest import ENVIRON
+from tests.conftest import read_settings
 
 AUTHORITY = ("https://provider.example",)
 
@@ -70,7 +70,7 @@ def running(provider: Provider, clock: Clock, **variables: str) -> Iterator[Test
     """Start the service, and end it: one after the other, as processes of it are in one place."""
     from app.main import create_app
 
-    settings = AppSettings.read({**ENVIRON, **variables})
+    settings = read_settings(Settings, **variables)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
     with TestClient(app) as client:
         yield client
@@ -95,9 +95,9 @@ def memory(
 ) -> Memory:
     """Return an empty memory in front of a source that knows one token: `good`."""
     clock = clock or Clock()
-    settings = CacheSettings.model_validate(variables)
+    settings = read_settings(CacheSettings, **variables)
     counters = Counters()
-    store = store or MemoryStore(settings.max_entries, settings.ttl, clock, counters)
+    store = store or MemoryStore(settings.cache_max_entries, settings.cache_ttl, clock, counters)
     source = Source({"good": claims()})
     verifier = CachedVerifier(source, store, settings, authority, clock, counters)
     return Memory(source, verifier, store, counters, clock)

@@ -13,12 +13,12 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth.counters import Counters, report_regularly
 from app.logs import configure_logging
-from app.services import AppSettings
+from app.settings import Settings
 from dev.environment import bare_environment
 from dev.processes import ROOT
 from dev.provider import Provider
 from tests.callers import Clock, bearer
-from tests.conftest import ENVIRON, IssueToken, Start
+from tests.conftest import ENVIRON, IssueToken, Start, read_settings
 from tests.remembering import running
 
 WRITE = ("write:widgets",)
@@ -77,7 +77,7 @@ async def many(provider: Provider, clock: Clock, token: str, number: int) -> lis
     """Return what comes of so many first requests at once."""
     from app.main import create_app
 
-    settings = AppSettings.read(ENVIRON)
+    settings = read_settings(Settings)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
     async with app.router.lifespan_context(app) as state:
 

@@ -18,7 +18,6 @@ import pytest
 from fastapi import FastAPI
 from jose import jws
 
-from app.main import create_app
 from dev.environment import HOST, Endpoints, bare_environment
 from dev.processes import ROOT, free_ports, running, wait_until_up
 from dev.tokens import ACCESS_TOKENS, QUESTION, SigningKey
@@ -33,6 +32,8 @@ SPEED = 60
 def hurried() -> FastAPI:
     """Put together a service for which time goes faster, from now on."""
     begin = time.time()
+    from app.main import create_app
+
     return create_app(clock=lambda: begin + (time.time() - begin) * SPEED)
 
 

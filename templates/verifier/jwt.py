@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import httpx
 from jose import backends
 from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
-from pydantic import Field, field_validator
 
 from app.auth.claims import (
     Claims,
@@ -24,56 +23,16 @@ from app.auth.jwks import HARD_LIMIT, KeySet
 from app.auth.jws import parse_token
 from app.auth.policy import ACCESS_TOKEN
 from app.http import Endpoint, check_status, open_client
-from app.settings import Names, ProviderUrl, Settings
-
-ALGORITHMS = {"RS256", "RS384", "RS512", "ES256", "ES384", "ES512"}
-"""What may be set. Never an algorithm with a shared key: whoever verifies with it can sign."""
+from app.settings import JwtSettings, Settings
 
 _OF_OTHER_TOKENS = {"nonce", "at_hash", "c_hash", "s_hash", "events"}
-
-
-class ProviderSettings(Settings):
-    """Whose tokens are accepted, and where the keys are."""
-
-    issuer: ProviderUrl = Field(
-        alias="OLYMPUS_ISSUER",
-        description="the issuer exactly as Hydra names itself in `iss`",
-        examples=["https://oauth.ciam.example.com"],
-    )
-    jwks_url: ProviderUrl | None = Field(
-        default=None,
-        alias="OLYMPUS_JWKS_URL",
-        description="the URL of the issuer's keys, where the issuer's own address is out of reach",
-        examples=["http://ciam-hydra:5002/.well-known/jwks.json"],
-    )
-    algorithms: Names = Field(
-        default=frozenset({"RS256"}),
-        validate_default=True,
-        alias="JWT_ALGORITHMS",
-        description="the algorithms that tokens are signed with, separated by commas",
-        examples=["RS256,ES256"],
-    )
-
-    @field_validator("algorithms")
-    @classmethod
-    def _known(cls, names: frozenset[str]) -> frozenset[str]:
-        if (backends.RSAKey, backends.ECKey) != (CryptographyRSAKey, CryptographyECKey):
-            raise ValueError("needs the backend of python-jose[cryptography]: install it with that")
-        if not names <= ALGORITHMS:
-            raise ValueError(f"may hold {', '.join(sorted(ALGORITHMS))} and nothing else")
-        return names
-
-    @property
-    def keys_at(self) -> str:
-        """The URL of the issuer's keys."""
-        return self.jwks_url or self.issuer.rstrip("/") + "/.well-known/jwks.json"
 
 
 class ProviderVerifier:
     """Believes a token when the issuer signed it and it is an access token."""
 
-    def __init__(self, settings: ProviderSettings, keys: KeySet) -> None:
-        self._algorithms = settings.algorithms
+    def __init__(self, settings: JwtSettings, keys: KeySet) -> None:
+        self._algorithms = settings.jwt_algorithms
         self._keys = keys
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
@@ -100,24 +59,25 @@ class ProviderVerifier:
 
 @asynccontextmanager
 async def open_verifier(
-    settings: ProviderSettings,
-    time_limit: float,
+    settings: Settings,
     transport: httpx.AsyncBaseTransport | None,
     clock: Callable[[], float],
 ) -> AsyncIterator[ProviderVerifier]:
     """Open the verifier for the life of the service, and start to fetch the keys.
 
-    `time_limit` in seconds, for one call.
+    Raises `RuntimeError` if python-jose would use its own arithmetic, which is slow and leaks time.
     """
-    endpoint = Endpoint("GET", settings.keys_at, {})
-    async with open_client(time_limit, transport) as client:
+    if (backends.RSAKey, backends.ECKey) != (CryptographyRSAKey, CryptographyECKey):
+        raise RuntimeError("python-jose lacks its backend: install python-jose[cryptography]")
+    endpoint = Endpoint("GET", settings.jwks_url, {})
+    async with open_client(settings.idp_timeout, transport) as client:
 
         async def fetch() -> bytes:
             answer = await client.send(endpoint.request())
             check_status(answer, clock)
             return answer.body
 
-        keys = KeySet(fetch, settings.algorithms, clock)
+        keys = KeySet(fetch, settings.jwt_algorithms, clock)
         keys.start()
         yield ProviderVerifier(settings, keys)
         keys.close()

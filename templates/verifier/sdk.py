@@ -1,61 +1,20 @@
 """Asks Avnology ID about a token: introspection (RFC 7662) through its client."""
 
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
 from avnology_id import AsyncAvnologyId
 from avnology_id.errors import AvnologyIdError
-from pydantic import Field, SecretStr, field_validator
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
 from app.auth.outages import unavailable
 from app.auth.principal import ORGANIZATION
-from app.settings import ProviderUrl, Settings
+from app.settings import Settings
 
 PROBE = "readiness-probe"
 """A token that no provider issues: asking about it proves that asking works."""
-
-
-class ProviderSettings(Settings):
-    """Where Avnology ID is, and what this service is there."""
-
-    base_url: ProviderUrl = Field(
-        alias="AVNOLOGY_BASE_URL",
-        description="the URL of Avnology ID's REST interface",
-        examples=["https://api-id.avnology.net"],
-    )
-    client_id: str = Field(
-        alias="AVNOLOGY_CLIENT_ID",
-        description="the client id of this service",
-        examples=["app_..."],
-    )
-    client_secret: SecretStr = Field(
-        alias="AVNOLOGY_CLIENT_SECRET",
-        description="the secret that goes with the client id",
-        examples=["sk_live_..."],
-    )
-    api_key: SecretStr | None = Field(
-        default=None,
-        alias="AVNOLOGY_API_KEY",
-        description="an API key for the calls about users and permissions",
-        examples=["ak_live_..."],
-    )
-    issuer: ProviderUrl | None = Field(
-        default=None,
-        alias="AVNOLOGY_ISSUER",
-        description="the issuer exactly as Avnology ID names itself in `iss`",
-        examples=["https://oauth.id.avnology.com"],
-    )
-
-    @field_validator("api_key")
-    @classmethod
-    def _fits_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
-            raise ValueError("holds a blank or a character that no key has: set the key alone")
-        return key
 
 
 class ProviderVerifier:
@@ -90,19 +49,18 @@ class ProviderVerifier:
 
 @asynccontextmanager
 async def open_verifier(
-    settings: ProviderSettings,
-    time_limit: float,
+    settings: Settings,
     transport: httpx.AsyncBaseTransport | None,
     clock: Callable[[], float],
 ) -> AsyncIterator[ProviderVerifier]:
-    """Open the verifier for the life of the service. `time_limit` in seconds, for one call."""
-    key = settings.api_key
+    """Open the verifier for the life of the service."""
+    key = settings.avnology_api_key
     client = AsyncAvnologyId(
-        base_url=settings.base_url,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret.get_secret_value(),
+        base_url=settings.avnology_base_url,
+        client_id=settings.avnology_client_id,
+        client_secret=settings.avnology_client_secret.get_secret_value(),
         api_key=None if key is None else key.get_secret_value(),
-        timeout=time_limit,
+        timeout=settings.idp_timeout,
         transport=transport,
         clock=clock,
     )

@@ -8,14 +8,14 @@ from starlette.datastructures import State
 
 from app.health import Check
 from app.routes import widgets
-from app.services import AppSettings
+from app.settings import Settings
 
 routers: list[APIRouter] = [widgets.router]
 """The routers of this service."""
 
 
 @asynccontextmanager
-async def resources(settings: AppSettings) -> AsyncIterator[Mapping[str, object]]:
+async def resources(settings: Settings) -> AsyncIterator[Mapping[str, object]]:
     """Open what lives while the service runs, such as a database engine.
 
     Each entry is an attribute of `request.state`, under its key.

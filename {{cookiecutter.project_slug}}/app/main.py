@@ -20,19 +20,17 @@ from app.auth.bearer import token_in_query
 from app.auth.metadata import add_metadata
 from app.auth.token_first import check_tokens_first
 from app.body_limit import BodyLimit
+from app.environment import InvalidSettings
 from app.logs import configure_logging  # {%- if cookiecutter.validation_mode == 'sdk' +%}
 from app.routes import profile, projects  # {%- endif +%}
-from app.services import AppSettings, open_services
-from app.settings import (
-    InvalidSettings,
-    environment,
-)  # {%- if cookiecutter.include_webhooks +%}
+from app.services import open_services
+from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.startup import StartInWords
 from app.webhooks.router import router as webhooks  # {%- endif +%}
 
 
 def create_app(
-    settings: AppSettings | None = None,
+    settings: Settings | None = None,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], float] = time.time,
@@ -43,8 +41,8 @@ def create_app(
     `InvalidSettings`.
     """
     if settings is None:
-        settings = AppSettings.read(environment())
-    configure_logging(settings.service.log_level)
+        settings = Settings.read()
+    configure_logging(settings.log_level)
     about = read_about()
 
     @asynccontextmanager
@@ -67,7 +65,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.add_exception_handler(RequestValidationError, refuse_body)
-    app.add_middleware(BodyLimit, max_bytes=settings.service.request_max_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.request_max_bytes)
     for router in extensions.routers:
         include(app, router)
     include(app, health.router)
@@ -79,8 +77,8 @@ def create_app(
     include(app, webhooks)
     app.add_middleware(StartInWords)
     # {% endif %}
-    if settings.service.resource_url:
-        add_metadata(app, settings.service.resource_url, settings.provider.issuer)
+    if settings.resource_url:
+        add_metadata(app, settings.resource_url, settings.issuer)
     check_tokens_first(app)
     return app
 

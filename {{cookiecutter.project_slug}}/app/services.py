@@ -9,14 +9,13 @@ import httpx
 
 from app.about import read_about
 from app.auth.bearer import Authenticator  # {%- if cookiecutter.include_caching +%}
-from app.auth.cache import CacheSettings, open_cache
+from app.auth.cache import open_cache
 from app.auth.cache_identity import cache_identity  # {%- endif +%}
 from app.auth.claims import TokenVerifier
 from app.auth.metadata import metadata_url
 from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
 from app.auth.revocations import RevocableVerifier, Revocations  # {%- endif +%}
 from app.auth.verifier import (
-    ProviderSettings,
     ProviderVerifier,
     open_verifier,
 )  # {%- if cookiecutter.include_webhooks +%}
@@ -24,20 +23,7 @@ from app.background import repeating
 from app.database import open_database  # {%- endif +%}
 from app.health import Check  # {%- if cookiecutter.__revocations +%}
 from app.revocation_feed import RevocationFeed, with_revocations  # {%- endif +%}
-from app.settings import (
-    Composition,
-    # {% if cookiecutter.include_webhooks %}
-    InboxSettings,
-    # {% endif %}
-    PolicySettings,
-    # {% if cookiecutter.__revocations %}
-    RevocationSettings,
-    # {% endif %}
-    ServiceSettings,
-    # {% if cookiecutter.include_webhooks %}
-    WebhookSettings,
-    # {% endif %}
-)  # {%- if cookiecutter.include_webhooks +%}
+from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.webhooks.handlers import HANDLERS
 from app.webhooks.inbox import Inbox
 from app.webhooks.retention import purge
@@ -45,28 +31,11 @@ from app.webhooks.router import Receiver
 from app.webhooks.worker import run_worker  # {%- endif +%}
 
 
-class AppSettings(Composition):
-    """All that the environment sets for this service."""
-
-    service: ServiceSettings
-    policy: PolicySettings
-    provider: ProviderSettings
-    # {% if cookiecutter.include_caching %}
-    cache: CacheSettings
-    # {% endif %}
-    # {% if cookiecutter.include_webhooks %}
-    # {% if cookiecutter.__revocations %}
-    revocations: RevocationSettings
-    # {% endif %}
-    webhooks: WebhookSettings
-    inbox: InboxSettings
-    # {% endif %}
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """What requests use. Each is an attribute of `request.state`."""
 
+    settings: Settings
     provider: ProviderVerifier
     authenticator: Authenticator
     # {% if cookiecutter.include_webhooks %}
@@ -82,7 +51,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: AppSettings,
+    settings: Settings,
     transport: httpx.AsyncBaseTransport | None,
     clock: Callable[[], float],
 ) -> AsyncIterator[Services]:
@@ -91,34 +60,31 @@ async def open_services(
     Tests replace the network by `transport` and the time by `clock` (seconds since 1970).
     """
     policy = Policy(
-        issuer=settings.provider.issuer,
-        audience=settings.policy.audience,
-        client_ids=settings.policy.allowed_client_ids,
-        leeway=settings.policy.clock_leeway,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        client_ids=settings.allowed_client_ids,
+        leeway=settings.clock_leeway,
     )
-    time_limit = settings.service.idp_timeout
-    resource = settings.service.resource_url
+    resource = settings.resource_url
     challenge_url = metadata_url(resource) if resource else None
     async with AsyncExitStack() as stack:
-        provider = await stack.enter_async_context(
-            open_verifier(settings.provider, time_limit, transport, clock)
-        )
+        provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider
         checks: dict[str, Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
-        identity = cache_identity(settings.provider)
+        identity = cache_identity(settings)
         verifier = await stack.enter_async_context(
-            open_cache(verifier, settings.cache, identity, time_limit, clock)
+            open_cache(verifier, settings, identity, settings.idp_timeout, clock)
         )
         # {% endif %}
         # {% if cookiecutter.include_webhooks %}
-        address = settings.inbox.database_url.get_secret_value()
+        address = settings.inbox_database_url.get_secret_value()
         database = await stack.enter_async_context(open_database(address, clock))
         inbox = Inbox(database)
         checks["inbox"] = inbox.check
-        max_age = settings.inbox.retention_days * 86_400.0
+        max_age = settings.inbox_retention_days * 86_400.0
         # {% if cookiecutter.__revocations %}
-        revocations = Revocations(settings.revocations.ttl, clock)
+        revocations = Revocations(settings.revocation_ttl, clock)
         feed = RevocationFeed(database, revocations)
         # Before the first request, as a restart must not forget a revocation
         await feed.poll()
@@ -126,7 +92,7 @@ async def open_services(
         await stack.enter_async_context(repeating(1.0, "poll of revocations", feed.poll))
         verifier = RevocableVerifier(verifier, revocations)
         handlers = with_revocations(HANDLERS)
-        delete_old = partial(purge, database, "done", max_age, settings.revocations.ttl)
+        delete_old = partial(purge, database, "done", max_age, settings.revocation_ttl)
         # {% else %}
         handlers = HANDLERS
         delete_old = partial(purge, database, "done", max_age)
@@ -135,10 +101,11 @@ async def open_services(
         await stack.enter_async_context(run_worker(inbox, handlers))
         # {% endif %}
         yield Services(
+            settings=settings,
             provider=provider,
             authenticator=Authenticator(verifier, policy, read_about().realm, challenge_url, clock),
             # {% if cookiecutter.include_webhooks %}
-            receiver=Receiver(settings.webhooks, inbox, handlers, clock),
+            receiver=Receiver(settings, inbox, handlers, clock),
             # {% endif %}
             checks=checks,
         )

@@ -1,9 +1,10 @@
 """The service as the tests see it: the real application, with the local identity provider."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, chdir
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as property_tests
 from starlette.testclient import TestClient
 
-from app.services import AppSettings
+from app.environment import FeatureSettings, InvalidSettings
+from app.settings import Settings
 from dev.environment import ADMIN_PORT, PUBLIC_PORT, Endpoints
 from dev.provider import Provider
 from dev.variables import service_settings
@@ -25,6 +27,23 @@ property_tests.register_profile(
     "service", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 property_tests.load_profile("service")
+
+
+Kind = TypeVar("Kind", bound=FeatureSettings)
+
+
+def read_settings(kind: type[Kind], **variables: str) -> Kind:
+    """Read settings from `variables` on top of `ENVIRON`, not from the environment of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", {**ENVIRON, **variables})
+        return kind.read()
+
+
+def problems(kind: type[FeatureSettings], **variables: str) -> list[str]:
+    """Return the sentences about wrong variables."""
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings(kind, **variables)
+    return str(refusal.value).splitlines()
 
 
 class IssueToken(Protocol):
@@ -87,7 +106,7 @@ def start(provider: Provider, clock: Clock) -> Iterator[Start]:
         ) -> TestClient:
             from app.main import create_app
 
-            settings = AppSettings.read({**ENVIRON, **variables})
+            settings = read_settings(Settings, **variables)
             wire = transport or httpx.ASGITransport(provider)
             app = create_app(settings, transport=wire, clock=clock)
             if prepare is not None:

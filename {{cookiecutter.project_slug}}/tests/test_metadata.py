@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.conftest import ENVIRON, Start
-from tests.test_settings import ISSUER, problems
+from app.settings import Settings
+from tests.conftest import ENVIRON, Start, problems
+from tests.test_settings import ISSUER
 
 PATH = "/.well-known/oauth-protected-resource"
 
@@ -58,7 +59,7 @@ def test_it_names_the_issuer_and_the_scopes_of_the_routes(start: Start) -> None:
     ["widgets.example", "http://widgets.example", "https://widgets.example/?a=1", "https://a.b/#c"],
 )
 def test_another_url_is_refused_at_the_start(url: str) -> None:
-    sentences = problems(RESOURCE_URL=url)
+    sentences = problems(Settings, RESOURCE_URL=url)
 
     assert len(sentences) == 1
     assert sentences[0].startswith("RESOURCE_URL ")

@@ -61,7 +61,7 @@ async def receive(request: Request) -> Received:
 
 async def store(request: Request, receiver: Receiver) -> None:
     """Check a delivery and store its event. Raises `DeliveryRefused`."""
-    body = await read_body(request, receiver.settings.max_bytes)
+    body = await read_body(request, receiver.settings.webhook_max_bytes)
     check_media_type(request.headers)
     now = receiver.clock()
     sent_at = check_delivery(request.headers, body, receiver.settings, now)

@@ -1,8 +1,8 @@
 """Which provider is called, and as which client."""
 
-from app.auth.verifier import ProviderSettings
+from app.settings import IntrospectionSettings
 
 
-def cache_identity(settings: ProviderSettings) -> tuple[str, ...]:
+def cache_identity(settings: IntrospectionSettings) -> tuple[str, ...]:
     """Return what tells cached answers of different providers and clients apart."""
-    return ("introspection", settings.url, settings.user or "")
+    return ("introspection", settings.hydra_introspect_url, settings.hydra_admin_user or "")

@@ -1,8 +1,8 @@
 """Which provider is called, and as which client."""
 
-from app.auth.verifier import ProviderSettings
+from app.settings import AvnologySettings
 
 
-def cache_identity(settings: ProviderSettings) -> tuple[str, ...]:
+def cache_identity(settings: AvnologySettings) -> tuple[str, ...]:
     """Return what tells cached answers of different providers and clients apart."""
-    return ("sdk", settings.base_url, settings.client_id)
+    return ("sdk", settings.avnology_base_url, settings.avnology_client_id)

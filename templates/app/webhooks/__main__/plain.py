@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from app.database import DatabaseNotOpened, open_database
-from app.settings import InboxSettings, InvalidSettings, read_feature
+from app.environment import InvalidSettings
+from app.settings import InboxSettings
 from app.webhooks import handlers  # noqa: F401 - its tables are created too
 from app.webhooks.inbox import events
 from app.webhooks.retention import purge
@@ -39,7 +40,8 @@ def parse() -> argparse.Namespace:
 
 async def run(options: argparse.Namespace) -> None:
     """Carry out a command. `create` is done once the database is open."""
-    url = read_feature(InboxSettings).database_url.get_secret_value()
+    settings = InboxSettings.read()
+    url = settings.inbox_database_url.get_secret_value()
     async with open_database(url) as database, database.engine.begin() as connection:
         if options.command == "list":
             listed = sa.select(events).where(events.c.state.in_(options.state))

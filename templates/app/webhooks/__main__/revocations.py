@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from app.database import DatabaseNotOpened, open_database
+from app.environment import InvalidSettings
 from app.revocation_feed import lift
-from app.settings import InboxSettings, InvalidSettings, RevocationSettings, read_feature
+from app.settings import InboxSettings
 from app.webhooks import handlers  # noqa: F401 - its tables are created too
 from app.webhooks.inbox import events
 from app.webhooks.retention import purge
@@ -41,7 +42,8 @@ def parse() -> argparse.Namespace:
 
 async def run(options: argparse.Namespace) -> None:
     """Carry out a command. `create` is done once the database is open."""
-    url = read_feature(InboxSettings).database_url.get_secret_value()
+    settings = InboxSettings.read()
+    url = settings.inbox_database_url.get_secret_value()
     async with open_database(url) as database, database.engine.begin() as connection:
         if options.command == "list":
             listed = sa.select(events).where(events.c.state.in_(options.state))
@@ -58,8 +60,8 @@ async def run(options: argparse.Namespace) -> None:
                 sys.exit(f"There is no event {options.id} that is done or dead.")
         elif options.command == "purge":
             state, age = "dead" if options.dead else "done", options.days * 86_400
-            ttl = read_feature(RevocationSettings).ttl
-            print(await purge(database, state, age, ttl), "events deleted")
+            count = await purge(database, state, age, settings.revocation_ttl)
+            print(count, "events deleted")
         elif options.command == "lift":
             await lift(database, options.subject)
 

@@ -26,16 +26,16 @@ def check_delivery(headers: Headers, body: bytes, settings: WebhookSettings, now
     A key counts only without signature headers: it must not let in what a signature keeps out.
     """
     signatures, timestamps = headers.getlist(SIGNATURE), headers.getlist(TIMESTAMP)
-    if settings.api_keys and not signatures and not timestamps:
+    if settings.webhook_api_keys and not signatures and not timestamps:
         keys = headers.getlist(API_KEY)
-        if len(keys) != 1 or not is_one_of(keys[0], reveal(settings.api_keys)):
+        if len(keys) != 1 or not is_one_of(keys[0], reveal(settings.webhook_api_keys)):
             raise DeliveryRefused(401, "api_key")
         return now
     if len(signatures) != 1 or len(timestamps) != 1:
         raise DeliveryRefused(401, "headers")
     check_timestamp(timestamps[0], now)
     message = timestamps[0].encode() + b"." + body
-    secrets = (secret.encode() for secret in reveal(settings.secrets))
+    secrets = (secret.encode() for secret in reveal(settings.webhook_secrets))
     made = [hmac.new(secret, message, hashlib.sha256).hexdigest() for secret in secrets]
     if not is_one_of(signatures[0], made):
         raise DeliveryRefused(401, "signature")

@@ -22,7 +22,7 @@ def check_delivery(headers: Headers, body: bytes, settings: WebhookSettings, now
     # compared below, with the clock of this service.
     matches = [
         verify_signature(body, signatures[0], secret, timestamp=timestamps[0], tolerance=math.inf)
-        for secret in reveal(settings.secrets)
+        for secret in reveal(settings.webhook_secrets)
     ]
     if not any(matches):
         raise DeliveryRefused(401, "signature")
