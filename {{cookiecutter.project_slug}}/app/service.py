@@ -36,8 +36,7 @@ def create_app(
     `transport` replaces the network and `clock` (seconds since 1970) the time, for tests.
     Raises `InvalidSettings`.
     """
-    if settings is None:
-        settings = Settings.read()
+    settings = settings or Settings.read()
     about = read_about()
     configure_logging(settings.log_level)
 
