@@ -65,8 +65,7 @@ async def open_services(
         client_ids=settings.allowed_client_ids,
         leeway=settings.clock_leeway,
     )
-    resource = settings.resource_url
-    challenge_url = metadata_url(resource) if resource else None
+    challenge_url = metadata_url(settings.resource_url) if settings.resource_url else None
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider

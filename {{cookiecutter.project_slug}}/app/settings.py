@@ -33,7 +33,6 @@ HttpUrl = Annotated[str, AfterValidator(check_url)]
 """A URL as it was set: `HttpUrl` of pydantic would add a slash, and issuers are compared."""
 
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_split_names)]
-"""Names, separated by commas."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -48,7 +47,7 @@ class ServiceSettings(FeatureSettings):
     resource_url: HttpUrl | None = None
     """The public URL of this service, which its metadata shows, for example https://api.example."""
     log_level: Annotated[LogLevel, BeforeValidator(lambda level: level.strip().upper())] = "INFO"
-    """DEBUG, INFO, WARNING, ERROR or CRITICAL."""
+    """One of DEBUG, INFO, WARNING, ERROR and CRITICAL."""
 
 
 class PolicySettings(FeatureSettings):
@@ -59,7 +58,7 @@ class PolicySettings(FeatureSettings):
     allowed_client_ids: Names = frozenset()
     """The clients whose tokens are accepted, separated by commas, for example web-app,batch-job."""
     accept_any_audience: bool = False
-    """True or false. True accepts tokens for other services too."""
+    """Either false or, to accept tokens for other services too, true."""
     clock_leeway: float = Field(10, ge=0, le=60)
     """Seconds that clocks may differ, 0 to 60."""
 

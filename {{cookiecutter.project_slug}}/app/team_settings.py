@@ -5,7 +5,7 @@ A field is the variable of its name in upper case:
     class TeamSettings(BaseSettings):
         invoice_url: str = Field(description="the URL of the invoice service")
 
-A route reads it as `request.state.settings.invoice_url`, and `app.extensions` as an argument.
+A route reads it as `request.state.settings.invoice_url`.
 """
 
 from pydantic_settings import BaseSettings

@@ -19,8 +19,7 @@ def is_private(host: str) -> bool:
         if name.rpartition(".")[2][:1].isdigit():
             return False
         return "." not in name or name.endswith(tuple(PRIVATE_SUFFIXES.split()))
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    address = getattr(address, "ipv4_mapped", None) or address
     return any(address in ipaddress.ip_network(network) for network in PRIVATE_NETWORKS.split())
 
 
