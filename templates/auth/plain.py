@@ -3,4 +3,7 @@
 from app.auth.bearer import bearer, machine_bearer, user_bearer
 from app.auth.principal import Principal
 
-__all__ = ["Principal", "bearer", "machine_bearer", "user_bearer"]
+__all__ = ["Principal", "bearer", "fresh_bearer", "machine_bearer", "user_bearer"]
+
+fresh_bearer = bearer
+"""The same, as every request verifies its token."""

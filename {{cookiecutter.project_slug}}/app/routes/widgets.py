@@ -7,9 +7,8 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException, Request, Security
 from pydantic import BaseModel, Field
 
-from app.auth import Principal, bearer
+from app.auth import Principal, bearer, fresh_bearer
 from app.auth.errors import REFUSALS
-from app.routes.rights import MAY_DELETE, MAY_WRITE
 
 MAX_WIDGETS = 1000
 
@@ -89,12 +88,12 @@ def add_routes(app: FastAPI) -> None:
         create_widget,
         methods=["POST"],
         status_code=201,
-        dependencies=[MAY_WRITE],
+        dependencies=[Security(bearer, scopes=["write:widgets"])],
     )
     add(
         "/widgets/{widget_id}",
         delete_widget,
         methods=["DELETE"],
         status_code=204,
-        dependencies=[MAY_DELETE],
+        dependencies=[Security(fresh_bearer, scopes=["write:widgets"])],
     )

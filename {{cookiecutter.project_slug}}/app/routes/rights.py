@@ -1,1 +1,0 @@
-# {% include 'rights/' ~ ('caching' if cookiecutter.include_caching else 'plain') ~ '.py' %}
