@@ -1,9 +1,8 @@
-"""A real Redis server for a test: empty, without a disk, on a free port of this machine."""
+"""A real Redis server: empty, without a disk, on a free port of this machine."""
 
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,30 +10,28 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from dev.environment import HOST
-from dev.processes import free_ports
+from proof.support import eventually, free_port
 
-START = 10.0
-"""Seconds to wait for a server that was started."""
+HOST = "127.0.0.1"
 
 
 class RedisServer:
-    """A server that can be killed, stopped and started again at the same place."""
+    """A server that can be killed, stopped and started again at the same port."""
 
-    def __init__(self, folder: Path, password: str | None = None) -> None:
+    def __init__(self, folder: Path, password: str | None = None) -> None:  # noqa: D107
         self._folder = folder
         self._password = password
-        (self.port,) = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
 
     @property
     def url(self) -> str:
-        """The URL of the service's settings."""
+        """The URL for the service's settings."""
         secret = "" if self._password is None else f":{self._password}@"
         return f"redis://{secret}{HOST}:{self.port}/0"
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it and wait until it replies."""
         options = ["--port", str(self.port), "--bind", HOST, "--save", "", "--appendonly", "no"]
         if self._password is not None:
             options += ["--requirepass", self._password]
@@ -42,47 +39,46 @@ class RedisServer:
         self._process = subprocess.Popen(
             command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + START
-        while True:
-            try:
-                with self.client() as client:
-                    client.ping()
-                return
-            except RedisError:
-                assert time.monotonic() < deadline, "redis-server does not answer"
-                time.sleep(0.02)
+        eventually(self._replies)
+
+    def _replies(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
 
     def client(self) -> "Redis":
         """Return a client of the test's own."""
         return Redis.from_url(self.url, protocol=2)
 
     def kill(self) -> None:
-        """End it as a machine that breaks down."""
+        """End it by force."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
+            self.wake()
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def hang(self) -> None:
-        """Let it take connections and answer nothing."""
+        """Let it accept connections and reply to nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def wake(self) -> None:
-        """Let it go on, with what it was sent meanwhile first."""
+        """Let it go on, with the commands that it was sent meanwhile first."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def connections(self) -> int:
-        """Return how many it has taken since it was started, this one included."""
+        """Return how many connections it has accepted, this one included."""
         with self.client() as client:
             return int(client.info("stats")["total_connections_received"])
 
 
 @contextmanager
 def redis_server(folder: Path, password: str | None = None) -> Iterator[RedisServer]:
-    """Run a server as long as the block lasts."""
+    """Run a server while the block lasts."""
     server = RedisServer(folder, password)
     server.start()
     try:
