@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import socket
 import threading
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from redis import Redis
 from starlette.testclient import TestClient
 
 from app.auth.cache.redis_store import LOG_INTERVAL, PAUSE, open_redis
-from app.auth.cache.store import MemoryStore
+from app.auth.cache.settings import CacheSettings
 from app.service import create_app
 from app.services import AppSettings
 from proof.redis_server import HOST, RedisServer, redis_server
@@ -75,9 +74,8 @@ async def replica(
     identity: tuple[str, ...] = ("https://provider.example",),
 ) -> AsyncIterator[Cached]:
     """Run a cache with entries at `server`, as one process has it."""
-    counts = Counter[str]()
-    memory = MemoryStore(1000, TTL, clock, counts)
-    async with open_redis(server.url, memory, TTL, 50, clock, counts) as store:
+    settings = CacheSettings.model_validate({"CACHE_URL": server.url, "CACHE_TTL": TTL})
+    async with open_redis(settings, clock, 50) as store:
         yield cached(clock, store=store, identity=identity, CACHE_TTL=str(TTL))
 
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from app.auth.cache.redis_store import RedisStore
 from app.auth.cache.settings import CacheSettings
-from app.auth.cache.store import CacheStore, MemoryStore
+from app.auth.cache.store import MemoryStore
 from app.auth.cache.verifier import CachedVerifier
 from app.auth.claims import Claims
 from app.auth.errors import AuthError, InvalidToken
@@ -46,9 +46,12 @@ class Cached:
 
     source: Source
     verifier: CachedVerifier
-    store: CacheStore
-    counts: Counter[str]
+    store: MemoryStore
     clock: Clock
+
+    @property
+    def counts(self) -> Counter[str]:
+        return self.store.counts
 
     async def look_up(self, token: str = "good", max_age: float | None = None) -> str:
         """Return the subject of `token`, or the reason of its refusal."""
@@ -97,18 +100,18 @@ def claims(subject: str = "anna", lifetime: float = 3600) -> Claims:
 def cached(
     clock: Clock | None = None,
     *,
-    store: CacheStore | None = None,
+    store: MemoryStore | None = None,
     redis: Redis | None = None,
     identity: tuple[str, ...] = IDENTITY,
     time_limit: float = 5,
     **variables: str,
 ) -> Cached:
     """Return an empty cache around a source that knows one token: `good`."""
-    clock, counts = clock or Clock(), Counter[str]()
+    clock = clock or Clock()
     settings = CacheSettings.model_validate(variables)
-    store = store or MemoryStore(settings.max_entries, settings.ttl, clock, counts)
     if redis is not None:
-        store = RedisStore(redis, store, settings.ttl, time_limit, clock, counts)
+        store = RedisStore(settings, clock, redis, time_limit)
+    store = store or MemoryStore(settings, clock)
     source = Source({"good": claims()})
-    verifier = CachedVerifier(source, store, settings, identity, clock, counts)
-    return Cached(source, verifier, store, counts, clock)
+    verifier = CachedVerifier(source, store, settings, identity, clock)
+    return Cached(source, verifier, store, clock)

@@ -1,11 +1,8 @@
 """The service with its cache: what callers see, and what the log says."""
 
-import asyncio
-
 import httpx
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
 
 from app.service import create_app
 from app.services import AppSettings
@@ -55,33 +52,6 @@ def test_policy_is_checked_on_a_hit(start: Start, token: IssueToken, clock: Cloc
     assert [before, status(client, good)] == [200, 401]
 
 
-async def send_at_once(provider: Provider, clock: Clock, token: str, number: int) -> list[int]:
-    """Return the statuses of the first requests of a service, sent at the same time."""
-    settings = AppSettings.read(ENVIRON)
-    app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
-    async with app.router.lifespan_context(app) as state:
-
-        async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
-            """As a server does it, and `ASGITransport` alone does not."""
-            await app({**scope, "state": dict(state or ())}, receive, send)
-
-        transport = httpx.ASGITransport(with_state)
-        caller = httpx.AsyncClient(transport=transport, base_url="http://service")
-        calls = [caller.get("/widgets", headers=bearer(token)) for _ in range(number)]
-        return [response.status_code for response in await asyncio.gather(*calls)]
-
-
-@pytest.mark.anyio
-async def test_first_requests_share_a_call(
-    provider: Provider, clock: Clock, token: IssueToken
-) -> None:
-    good = token()
-    provider.delay = 0.05
-
-    assert await send_at_once(provider, clock, good, 100) == [200] * 100
-    assert provider.calls == 1
-
-
 def test_cached_token_needs_no_provider(
     client: TestClient, provider: Provider, token: IssueToken
 ) -> None:
@@ -90,21 +60,6 @@ def test_cached_token_needs_no_provider(
     provider.outage = True
 
     assert [before, status(client, good)] == [200, 200]
-
-
-def test_junk_costs_one_call_and_no_entry(
-    start: Start, provider: Provider, token: IssueToken
-) -> None:
-    client = start(CACHE_MAX_ENTRIES="20")
-    good = token()
-    status(client, good)
-    refused = [status(client, f"junk-{number % 10}") for number in range(30)]
-    refused += [status(client, f"junk-{number}") for number in range(100)]
-    provider.outage = True
-
-    assert set(refused) == {401}
-    assert status(client, good) == 200
-    assert provider.calls <= 101
 
 
 def test_end_logs_the_counts(

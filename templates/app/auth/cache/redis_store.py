@@ -6,7 +6,6 @@ that is a miss.
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +15,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from app.auth.cache.store import CacheEntry, CacheStore, decode, encode
+from app.auth.cache.settings import CacheSettings
+from app.auth.cache.store import CacheEntry, MemoryStore, decode, encode
 
 logger = logging.getLogger("app.auth.cache")
 
@@ -30,50 +30,45 @@ LOG_INTERVAL = 60.0
 """Seconds between two log lines about failures."""
 
 
-class RedisStore:
-    """Keeps in `memory` too what it reads and writes, so that a second hit costs no round trip.
+class RedisStore(MemoryStore):
+    """Keeps in Redis too what is in memory, so that a second hit costs no round trip.
 
-    `ttl` and `time_limit` (of a command) in seconds, `clock` in seconds since 1970.
+    It never raises. `time_limit` of a command in seconds, `clock` in seconds since 1970.
     """
 
     def __init__(
         self,
-        client: Redis,
-        memory: CacheStore,
-        ttl: float,
-        time_limit: float,
+        settings: CacheSettings,
         clock: Callable[[], float],
-        counts: Counter[str],
+        client: Redis,
+        time_limit: float,
     ) -> None:
+        super().__init__(settings, clock)
         self._client = client
-        self._memory = memory
-        self._ttl = ttl
         self._time_limit = time_limit
-        self._clock = clock
-        self._counts = counts
         self._replies = 0
         self._failed_at = self._logged_at = float("-inf")
 
     async def get(self, key: str) -> CacheEntry | None:
-        known = await self._memory.get(key)
+        known = await super().get(key)
         if known is not None:
             return known
         raw = await self._run(partial(self._client.get, PREFIX + key))
         entry = decode(raw, key, self._clock()) if isinstance(raw, bytes) else None
         # Not in place of an entry that was set during the round trip: that one is newer.
-        if entry is not None and await self._memory.get(key) is None:
-            await self._memory.set(key, entry)
+        if entry is not None and await super().get(key) is None:
+            await super().set(key, entry)
         return entry
 
     async def set(self, key: str, entry: CacheEntry) -> None:
-        await self._memory.set(key, entry)
+        await super().set(key, entry)
         raw = encode(entry, key)
         remaining = int((entry.expires_at(self._ttl) - self._clock()) * 1000)
         if raw is not None and remaining > 0:
             await self._run(partial(self._client.set, PREFIX + key, raw, px=remaining))
 
     async def delete(self, key: str) -> None:
-        await self._memory.delete(key)
+        await super().delete(key)
         await self._run(partial(self._client.delete, PREFIX + key))
 
     async def _run(self, command: Callable[[], Awaitable[object]]) -> object:
@@ -95,7 +90,7 @@ class RedisStore:
         return reply
 
     def _note(self, error: Exception) -> None:
-        self._counts["store_errors"] += 1
+        self.counts["store_errors"] += 1
         if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
             self._logged_at = self._clock()
             logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
@@ -103,20 +98,15 @@ class RedisStore:
 
 @asynccontextmanager
 async def open_redis(
-    url: str,
-    memory: CacheStore,
-    ttl: float,
-    time_limit: float,
-    clock: Callable[[], float],
-    counts: Counter[str],
+    settings: CacheSettings, clock: Callable[[], float], time_limit: float
 ) -> AsyncIterator[RedisStore]:
-    """Open the store at `url`. Does not wait for Redis: the service starts without it too.
+    """Open the store. Does not wait for Redis: the service starts without it too.
 
-    `ttl` of an entry and `time_limit` of a call to the provider in seconds.
+    `time_limit` of a call to the provider in seconds.
     """
     limit = min(MAX_WAIT, time_limit / 10)
     pool = BlockingConnectionPool.from_url(
-        url,
+        settings.url.get_secret_value(),
         max_connections=MAX_CONNECTIONS,
         timeout=limit,
         socket_timeout=limit,
@@ -126,7 +116,7 @@ async def open_redis(
     )
     client = Redis(connection_pool=pool)
     try:
-        yield RedisStore(client, memory, ttl, limit, clock, counts)
+        yield RedisStore(settings, clock, client, limit)
     finally:
         await client.aclose()
         await pool.aclose()

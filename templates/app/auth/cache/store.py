@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from cachetools import TLRUCache
 
+from app.auth.cache.settings import CacheSettings
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 
 VERSION = 2
@@ -32,29 +32,19 @@ class CacheEntry:
         return end if exp is None or end < exp else exp
 
 
-class CacheStore(Protocol):
-    """Keeps entries until they expire. It may lose any of them at any time, and never raises."""
-
-    async def get(self, key: str) -> CacheEntry | None: ...
-
-    async def set(self, key: str, entry: CacheEntry) -> None: ...
-
-    async def delete(self, key: str) -> None: ...
-
-
 class MemoryStore:
     """Keeps entries in this process, and evicts the least recently used one when it is full.
 
-    `ttl` in seconds, `clock` in seconds since 1970.
+    `clock` in seconds since 1970.
     """
 
-    def __init__(
-        self, max_entries: int, ttl: float, clock: Callable[[], float], counts: Counter[str]
-    ) -> None:
+    def __init__(self, settings: CacheSettings, clock: Callable[[], float]) -> None:
+        self.counts = Counter[str]()
+        self._ttl = settings.ttl
+        self._clock = clock
         self._entries: TLRUCache[str, CacheEntry] = TLRUCache(
-            max_entries, lambda _, entry, __: entry.expires_at(ttl), clock
+            settings.max_entries, lambda _, entry, __: entry.expires_at(settings.ttl), clock
         )
-        self._counts = counts
 
     async def get(self, key: str) -> CacheEntry | None:
         try:
@@ -65,7 +55,7 @@ class MemoryStore:
     async def set(self, key: str, entry: CacheEntry) -> None:
         if encode(entry, key) is not None:
             if key not in self._entries and len(self._entries) == self._entries.maxsize:
-                self._counts["evictions"] += 1
+                self.counts["evictions"] += 1
             self._entries[key] = entry
 
     async def delete(self, key: str) -> None:

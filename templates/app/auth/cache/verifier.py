@@ -7,7 +7,6 @@ every request.
 import hashlib
 import logging
 import math
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -18,7 +17,7 @@ from cachetools import TLRUCache
 from app.auth.cache.identity import canonical_token
 from app.auth.cache.settings import MEMORY, CacheSettings
 from app.auth.cache.single_flight import SingleFlight
-from app.auth.cache.store import CacheEntry, CacheStore, MemoryStore
+from app.auth.cache.store import CacheEntry, MemoryStore
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
 from app.settings import is_private
@@ -39,11 +38,10 @@ class CachedVerifier:
     def __init__(
         self,
         inner: TokenVerifier,
-        store: CacheStore,
+        store: MemoryStore,
         settings: CacheSettings,
         identity: tuple[str, ...],
         clock: Callable[[], float],
-        counts: Counter[str],
     ) -> None:
         self.check = inner.check
         self._inner = inner
@@ -51,7 +49,7 @@ class CachedVerifier:
         self._ttl = settings.ttl
         self._negative_ttl = settings.negative_ttl
         self._clock = clock
-        self._counts = counts
+        self._counts = store.counts
         self._key_hash = hashlib.sha256("\0".join((DOMAIN, *identity, "")).encode())
         self._calls = SingleFlight(self._store_result)
         # When the call was sent that found a token inactive. Apart from the entries, so that junk
@@ -140,10 +138,9 @@ async def open_cache(
     `time_limit` (seconds) is that of a call to the provider: a store must be much faster.
     """
     url = settings.url.get_secret_value()
-    counts = Counter[str]()
-    store: CacheStore = MemoryStore(settings.max_entries, settings.ttl, clock, counts)
     async with AsyncExitStack() as stack:
         if url == MEMORY:
+            store = MemoryStore(settings, clock)
             logger.info("cache in memory: each process has its own")
         else:
             # Imported only if needed: it takes a fifth of the time that the service needs to start.
@@ -152,9 +149,8 @@ async def open_cache(
             if url.startswith("redis://") and not is_private(urlsplit(url).hostname or ""):
                 logger.warning("claims cross a public network in clear: set CACHE_URL to rediss://")
             logger.info("cache in Redis, shared by its processes, and in the memory of each")
-            redis = open_redis(url, store, settings.ttl, time_limit, clock, counts)
-            store = await stack.enter_async_context(redis)
-        verifier = CachedVerifier(inner, store, settings, identity, clock, counts)
+            store = await stack.enter_async_context(open_redis(settings, clock, time_limit))
+        verifier = CachedVerifier(inner, store, settings, identity, clock)
         stack.callback(verifier.close)
         yield verifier
-    logger.info("cache %s", " ".join(f"{name}={count}" for name, count in counts.items()))
+    logger.info("cache %s", " ".join(f"{name}={count}" for name, count in store.counts.items()))
