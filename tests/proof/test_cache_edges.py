@@ -14,7 +14,7 @@ from app.auth.cache.store import MAX_SIZE, CacheEntry, decode, encode
 from app.service import create_app
 from app.services import AppSettings
 from tests.auth.cached import FakeRedis, cached, claims
-from tests.auth.test_cache import CACHED, CALLED, begin, release, settle
+from tests.auth.test_cache import CACHED, CALLED, begin, begin_held, release, settle
 from tests.auth.test_redis_store import two_processes
 from tests.callers import NOW, Clock, bearer
 from tests.conftest import ENVIRON, IssueToken
@@ -104,6 +104,20 @@ async def test_callers_share_a_fresh_call() -> None:
 
     assert await asyncio.gather(*waiting) == ["anna"] * 3
     assert known.source.calls == ["good"]
+
+
+@pytest.mark.anyio
+async def test_call_older_than_the_ttl_is_not_shared() -> None:
+    """Its result would be too old."""
+    known = cached(CACHE_TTL="1")
+    (older,) = await begin_held(known, 1)
+    known.clock.now += 1
+    newer = begin(known.look_up())
+    await settle()
+    release(known)
+
+    assert [await older, await newer] == ["anna", "anna"]
+    assert known.source.calls == ["good", "good"]
 
 
 @pytest.mark.anyio

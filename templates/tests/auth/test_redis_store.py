@@ -4,7 +4,8 @@ import pytest
 from redis.exceptions import ConnectionError
 
 from app.auth.cache.redis_store import LOG_INTERVAL, PAUSE
-from tests.auth.cached import Cached, FakeRedis, cached
+from app.auth.errors import InvalidToken
+from tests.auth.cached import Cached, FakeRedis, cached, claims
 from tests.callers import Clock, bearer
 from tests.conftest import IssueToken, Start
 
@@ -21,42 +22,53 @@ def two_processes(redis: FakeRedis) -> tuple[Cached, Cached]:
 
 @pytest.mark.anyio
 async def test_processes_share_entries(redis: FakeRedis) -> None:
+    """A second hit costs no round trip, and a fresh lookup only writes."""
     one, two = two_processes(redis)
     await one.look_up()
+    seen = [await two.look_up(), await two.look_up()]
+    calls = list(two.source.calls)
+    await two.look_up("other", max_age=0)
 
-    assert [await two.look_up(), await two.look_up()] == ["anna", "anna"]
-    assert two.source.calls == []
-    assert redis.commands == ["GET", "SET", "GET"]
+    assert seen == ["anna", "anna"]
+    assert calls == []
+    assert redis.commands == ["GET", "SET", "GET", "DEL"]
 
 
+@pytest.mark.parametrize(("lifetime", "end"), [(3600, 30), (20, 20)], ids=["TTL", "exp"])
+@pytest.mark.parametrize("is_in_memory", [True, False])
 @pytest.mark.anyio
-async def test_shared_entry_keeps_its_age(redis: FakeRedis) -> None:
+async def test_shared_entry_keeps_its_age(
+    redis: FakeRedis, lifetime: float, end: float, is_in_memory: bool
+) -> None:
+    """Redis may delete it late."""
     one, two = two_processes(redis)
+    one.source.results["good"] = claims(lifetime=lifetime)
     await one.look_up()
-    one.clock.now += 29
-    await two.look_up()
+    one.clock.now += end - 1
+    if is_in_memory:
+        await two.look_up()
     two.clock.now += 1
     await two.look_up()
 
     assert two.source.calls == ["good"]
 
 
+@pytest.mark.parametrize("reason", ["inactive", "signature"])
 @pytest.mark.anyio
-async def test_fresh_refusal_deletes_both_copies(redis: FakeRedis) -> None:
+async def test_fresh_refusal_deletes_both_copies(redis: FakeRedis, reason: str) -> None:
     """Another process keeps its own copy until the TTL is over."""
     one, two = two_processes(redis)
     await one.look_up()
     await two.look_up()
-    one.source.results.clear()
-    two.source.results.clear()
-    fresh = await one.look_up(max_age=0)
+    one.source.results["good"] = two.source.results["good"] = InvalidToken(reason)
+    seen = [await one.look_up(max_age=0)]
     one.clock.now += 6
-    seen = [fresh, await one.look_up(), await two.look_up()]
+    seen += [await one.look_up(), await two.look_up()]
     one.clock.now += 24
 
-    assert seen == ["inactive", "inactive", "anna"]
+    assert seen == [reason, reason, "anna"]
     assert redis.values == {}
-    assert await two.look_up() == "inactive"
+    assert await two.look_up() == reason
 
 
 @pytest.mark.parametrize("foreign", [b"", b"junk", b"{}", b'{"active":true,"sub":"mallory"}'])
