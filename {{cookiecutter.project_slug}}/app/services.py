@@ -9,8 +9,8 @@ import httpx
 
 from app.about import read_about
 from app.auth.bearer import Authenticator  # {%- if cookiecutter.include_caching +%}
-from app.auth.cache import open_cache
-from app.auth.cache_identity import cache_identity  # {%- endif +%}
+from app.auth.cache.identity import cache_identity
+from app.auth.cache.verifier import open_cache  # {%- endif +%}
 from app.auth.claims import TokenVerifier
 from app.auth.metadata import metadata_url
 from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}

@@ -10,7 +10,7 @@ import logging
 import re
 import string
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,7 +23,7 @@ from starlette.requests import HTTPConnection
 from starlette.status import WS_1008_POLICY_VIOLATION
 from starlette.types import Scope
 
-from app.auth.claims import Claims, TokenVerifier
+from app.auth.claims import TokenVerifier
 from app.auth.errors import (
     AuthError,
     InsufficientScope,
@@ -63,14 +63,16 @@ class Bearer(SecurityBase):
     """A security dependency for bearer tokens (RFC 6750), documented in OpenAPI with its scopes.
 
     It protects routes of HTTP requests and of WebSockets. `machine` restricts the callers: `False`
-    to users, `True` to machines, `None` not at all. Raises `AuthError`, which becomes the response,
-    and `WebSocketException` where a server can only close a refused WebSocket.
+    to users, `True` to machines, `None` not at all. `max_age` is that of `TokenVerifier.verify`.
+    Raises `AuthError`, which becomes the response, and `WebSocketException` where a server can only
+    close a refused WebSocket.
     """
 
-    def __init__(self, *, machine: bool | None = None) -> None:
+    def __init__(self, *, machine: bool | None = None, max_age: float | None = None) -> None:
         self.model = HTTPBearer()
         self.scheme_name = "bearer"
         self.machine = machine
+        self.max_age = max_age
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes
@@ -79,7 +81,7 @@ class Bearer(SecurityBase):
         token: str | None = None
         try:
             token = bearer_token(connection.scope)
-            claims = await self.verification(authenticator, token)
+            claims = await authenticator.verifier.verify(token, max_age=self.max_age)
             principal = authenticator.policy.admit(claims, authenticator.clock())
             check_caller(principal, self.machine)
             check_scopes(principal, security_scopes.scopes)
@@ -93,10 +95,6 @@ class Bearer(SecurityBase):
             bearer_token(scope)
         except AuthError as refusal:
             raise answered(refusal, scope["state"]["authenticator"], scope, None) from None
-
-    def verification(self, authenticator: Authenticator, token: str) -> Awaitable[Claims]:
-        """Return the pending result of verifying `token`."""
-        return authenticator.verifier.verify(token)
 
 
 bearer = Bearer()

@@ -1,0 +1,118 @@
+"""A cache around a verifier whose results the test chooses, and a Redis that is a dict."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+
+from app.auth.cache.redis_store import RedisStore
+from app.auth.cache.store import MemoryStore
+from app.auth.cache.verifier import CachedVerifier
+from app.auth.claims import Claims
+from app.auth.errors import AuthError, InvalidToken
+from app.settings import CacheSettings
+from tests.callers import NOW, Clock
+from tests.conftest import read_settings
+
+IDENTITY = ("https://provider.example",)
+
+
+@dataclass
+class Source:
+    """A verifier with the results in `results`. Every other token is inactive."""
+
+    results: dict[str, Claims | AuthError] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    """A call waits for it, with the result that was right when it was sent."""
+
+    async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
+        self.calls.append(token)
+        result = self.results.get(token) or InvalidToken("inactive")
+        if self.gate is not None:
+            await self.gate.wait()
+        if isinstance(result, AuthError):
+            raise result
+        return result
+
+    async def check(self) -> None:
+        self.calls.append("check")
+
+
+@dataclass
+class Cached:
+    """A cached verifier and its parts."""
+
+    source: Source
+    verifier: CachedVerifier
+    store: MemoryStore
+    clock: Clock
+
+    @property
+    def counts(self) -> Counter[str]:
+        return self.store.counts
+
+    async def look_up(self, token: str = "good", max_age: float | None = None) -> str:
+        """Return the subject of `token`, or the reason of its refusal."""
+        try:
+            claims = await self.verifier.verify(token, max_age=max_age)
+        except AuthError as refusal:
+            return refusal.reason
+        return claims.subject or ""
+
+
+class FakeRedis(Redis):
+    """A client whose server is a dict. Raises `error` instead of a reply, if it is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, object] = {}
+        self.commands: list[str] = []
+        self.error: Exception | None = None
+        self.gate: asyncio.Event | None = None
+        """A reply waits for it. The command has taken effect before."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> object:
+        name, key, *rest = args
+        self.commands.append(name)
+        if self.error is not None:
+            raise self.error
+        reply = self.values.pop(key, None) if name == "DEL" else self.values.get(key)
+        if name == "SET":
+            self.values[key] = rest[0]
+        if self.gate is not None:
+            await self.gate.wait()
+        return reply
+
+
+def claims(subject: str = "anna", lifetime: float = 3600) -> Claims:
+    """Return the claims of a valid token. `lifetime` in seconds."""
+    return Claims(
+        subject=subject,
+        client_id="site",
+        scopes=frozenset({"read:widgets"}),
+        expires_at=NOW + lifetime,
+        token_use="access_token",
+    )
+
+
+def cached(
+    clock: Clock | None = None,
+    *,
+    store: MemoryStore | None = None,
+    redis: Redis | None = None,
+    identity: tuple[str, ...] = IDENTITY,
+    time_limit: float = 5,
+    **variables: str,
+) -> Cached:
+    """Return an empty cache around a source that knows one token: `good`."""
+    clock = clock or Clock()
+    settings = read_settings(CacheSettings, **variables)
+    if redis is not None:
+        store = RedisStore(settings, clock, redis, time_limit)
+    store = store or MemoryStore(settings, clock)
+    source = Source({"good": claims()})
+    verifier = CachedVerifier(source, store, settings, identity, clock)
+    return Cached(source, verifier, store, clock)

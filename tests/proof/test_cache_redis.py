@@ -1,0 +1,387 @@
+"""The cache beside a real Redis, which is shared, hostile, slow or down."""
+
+import asyncio
+import shutil
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from dev.provider import Provider
+from redis import Redis
+from starlette.testclient import TestClient
+
+from app.auth.cache.redis_store import LOG_INTERVAL, PAUSE, open_redis
+from app.settings import CacheSettings, Settings
+from proof.redis_server import HOST, RedisServer, redis_server
+from tests.auth.cached import Cached, cached, claims
+from tests.callers import Clock, bearer
+from tests.conftest import IssueToken, read_settings
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="redis-server is not installed"
+)
+pytest_plugins = ["tests.conftest"]
+TTL = 30
+
+
+@pytest.fixture(autouse=True)
+def long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give Redis time on a busy machine."""
+    monkeypatch.setattr("app.auth.cache.redis_store.MAX_WAIT", 5)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Run a server for all tests."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as running_server:
+        yield running_server
+
+
+@pytest.fixture
+def redis(process: RedisServer) -> Iterator["Redis"]:
+    """Return a client of an empty server."""
+    with process.client() as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Run a server that the test may end."""
+    with redis_server(tmp_path) as running_server:
+        yield running_server
+
+
+@contextmanager
+def running(provider: Provider, clock: Clock, **variables: str) -> Iterator[TestClient]:
+    """Run the service. Two at once would share a TestClient's loop."""
+    from app.main import create_app
+
+    settings = read_settings(Settings, **variables)
+    app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
+    with TestClient(app) as client:
+        yield client
+
+
+@asynccontextmanager
+async def replica(
+    server: RedisServer,
+    clock: Clock,
+    identity: tuple[str, ...] = ("https://provider.example",),
+) -> AsyncIterator[Cached]:
+    """Run a cache with entries at `server`, as one process has it."""
+    settings = read_settings(CacheSettings, CACHE_URL=server.url, CACHE_TTL=str(TTL))
+    async with open_redis(settings, clock, 50) as store:
+        yield cached(clock, store=store, identity=identity, CACHE_TTL=str(TTL))
+
+
+def status(client: TestClient, token: str) -> int:
+    """Return the status of a request with a token."""
+    return client.get("/widgets", headers=bearer(token)).status_code
+
+
+def names(redis: "Redis") -> list[bytes]:
+    """Return the names of all values."""
+    return list(redis.scan_iter())
+
+
+def test_services_share_entries(
+    process: RedisServer, redis: "Redis", provider: Provider, clock: Clock, token: IssueToken
+) -> None:
+    """With the scopes of the token, so another service accepts no more than the first."""
+    good = token(scopes=("read:widgets",))
+    with running(provider, clock, CACHE_URL=process.url) as one:
+        first = status(one, good)
+    provider.outage = True
+    with running(provider, clock, CACHE_URL=process.url) as two:
+        written = two.post("/widgets", headers=bearer(good), json={"name": "lever"})
+
+        assert [first, status(two, good), written.status_code] == [200, 200, 403]
+
+
+def test_redis_sees_no_token(
+    process: RedisServer, redis: "Redis", provider: Provider, clock: Clock, token: IssueToken
+) -> None:
+    """Neither in a name nor in a value nor in any other command."""
+    good = token(subject="anna", scopes=("write:widgets",))
+    seen: list[str] = []
+    with (
+        redis.monitor() as monitor,
+        running(provider, clock, CACHE_URL=process.url) as client,
+    ):
+        status(client, good)
+        client.delete("/widgets/none", headers=bearer(good))
+        status(client, "junk")
+        redis.set("end", 1)
+        while not seen or "end" not in seen[-1]:
+            seen.append(monitor.next_command()["command"])
+
+    assert len(seen) > 4
+    assert not any(good in command or good[:20] in command for command in seen)
+    assert not any("junk" in command for command in seen)
+
+
+@pytest.mark.anyio
+async def test_identities_use_other_names(process: RedisServer, redis: "Redis") -> None:
+    """Entries of another provider are not even read."""
+    for identity in ("one",), ("two",):
+        async with replica(process, Clock(), identity) as known:
+            await known.look_up()
+
+    assert len(names(redis)) == 2
+
+
+@pytest.mark.parametrize("poison", [b"", b"junk", b"{}", b"x" * 10_000_000])
+@pytest.mark.anyio
+async def test_foreign_value_is_replaced(
+    process: RedisServer, redis: "Redis", poison: bytes
+) -> None:
+    """The provider is called, and its result is stored."""
+    clock = Clock()
+    async with replica(process, clock) as one, replica(process, clock) as two:
+        await one.look_up()
+        (name,) = names(redis)
+        redis.set(name, poison)
+        seen = [await two.look_up(), await two.look_up()]
+
+    assert seen == ["anna", "anna"]
+    assert two.source.calls == ["good"]
+    assert redis.get(name) != poison
+
+
+@pytest.mark.anyio
+async def test_copied_entry_is_a_miss(process: RedisServer, redis: "Redis") -> None:
+    """Copying entries gives no token the claims of another one."""
+    clock = Clock()
+    async with replica(process, clock) as one, replica(process, clock) as two:
+        one.source.results["other"] = two.source.results["other"] = claims("bert")
+        await one.look_up()
+        (name,) = names(redis)
+        await one.look_up("other")
+        (other,) = set(names(redis)) - {name}
+        redis.copy(name.decode(), other.decode(), replace=True)
+
+        assert await two.look_up("other") == "bert"
+
+
+@pytest.mark.anyio
+async def test_value_of_another_type_is_a_miss(process: RedisServer, redis: "Redis") -> None:
+    """Redis replies with an error to a GET of a list."""
+    clock = Clock()
+    async with replica(process, clock) as one, replica(process, clock) as two:
+        await one.look_up()
+        (name,) = names(redis)
+        redis.delete(name)
+        redis.lpush(name, "mallory")
+
+        assert [await two.look_up(), await two.look_up()] == ["anna", "anna"]
+
+
+@pytest.mark.anyio
+async def test_entries_expire_in_redis(process: RedisServer, redis: "Redis") -> None:
+    """At the end of the TTL, or at `exp` if that is earlier."""
+    async with replica(process, Clock()) as known:
+        known.source.results["short"] = claims(lifetime=3)
+        await known.look_up()
+        await known.look_up("short")
+    short, full = sorted(redis.pttl(name) for name in names(redis))
+
+    assert 2_000 < short <= 3_000
+    assert 29_000 < full <= 30_000
+
+
+@pytest.mark.anyio
+async def test_old_entry_is_a_miss(process: RedisServer, redis: "Redis") -> None:
+    """Even if Redis has not deleted it yet."""
+    clock = Clock()
+    async with replica(process, clock) as one, replica(process, clock) as two:
+        one.source.results["short"] = two.source.results["short"] = claims(lifetime=3)
+        await one.look_up()
+        await one.look_up("short")
+        clock.now += 3
+        await two.look_up("short")
+        clock.now += 27
+        await two.look_up()
+
+    assert two.source.calls == ["short", "good"]
+
+
+@pytest.mark.anyio
+async def test_fresh_refusal_reaches_all_within_the_ttl(
+    process: RedisServer, redis: "Redis"
+) -> None:
+    """A process without an entry of its own learns it at once."""
+    clock = Clock()
+    async with (
+        replica(process, clock) as one,
+        replica(process, clock) as two,
+        replica(process, clock) as three,
+    ):
+        seen = [await one.look_up(), await two.look_up()]
+        for known in (one, two, three):
+            known.source.results.clear()
+        clock.now += 1
+        seen += [await two.look_up(max_age=0), await three.look_up(), await one.look_up()]
+        clock.now += TTL - 1
+        seen.append(await one.look_up())
+
+    assert seen == ["anna", "anna", "inactive", "inactive", "anna", "inactive"]
+
+
+@pytest.mark.anyio
+async def test_second_hit_needs_no_redis(server: RedisServer) -> None:
+    """Also for an entry that another process wrote."""
+    clock = Clock()
+    async with replica(server, clock) as one, replica(server, clock) as two:
+        await one.look_up()
+        await two.look_up()
+        server.kill()
+        seen = [await one.look_up(), await two.look_up()]
+
+    assert seen == ["anna", "anna"]
+    assert [two.source.calls, two.counts["store_errors"]] == [[], 0]
+
+
+@pytest.mark.anyio
+async def test_full_redis_still_returns_entries(server: RedisServer) -> None:
+    """It refuses to store, which is no failure of the server."""
+    clock = Clock()
+    async with replica(server, clock) as one, replica(server, clock) as two:
+        await one.look_up()
+        two.source.results["other"] = claims("bert")
+        with server.client() as client:
+            client.config_set("maxmemory", "1")
+            client.config_set("maxmemory-policy", "noeviction")
+        seen = [await two.look_up("other"), await two.look_up()]
+
+    assert seen == ["bert", "anna"]
+    assert two.source.calls == ["other"]
+
+
+def test_killed_redis_is_used_again(
+    server: RedisServer,
+    provider: Provider,
+    token: IssueToken,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Meanwhile the provider is called. One line in the log says so, not one per request."""
+    tokens = [token() for _ in range(50)]
+    with running(provider, clock, CACHE_URL=server.url) as client:
+        seen = [status(client, tokens[0])]
+        server.kill()
+        seen += [status(client, each) for each in tokens]
+        lines = capsys.readouterr().err.count("Redis failed")
+        server.start()
+        clock.now += PAUSE
+        late = token()
+        seen.append(status(client, late))
+    provider.outage = True
+    with running(provider, clock, CACHE_URL=server.url) as client:
+        seen.append(status(client, late))
+
+    assert seen == [200] * 53
+    assert lines == 1
+
+
+def test_absent_redis_is_logged_once_a_minute(
+    server: RedisServer,
+    provider: Provider,
+    token: IssueToken,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """However often it is tried."""
+    server.kill()
+    with running(provider, clock, CACHE_URL=server.url) as client:
+        for _ in range(int(2 * LOG_INTERVAL / PAUSE)):
+            status(client, token())
+            clock.now += PAUSE
+
+    assert capsys.readouterr().err.count("Redis failed, calling the provider reason=") == 2
+
+
+def test_hanging_redis_is_left_alone(
+    server: RedisServer, provider: Provider, clock: Clock, token: IssueToken
+) -> None:
+    """The first request waits a little, the next ones do not open a connection."""
+    with running(provider, clock, CACHE_URL=server.url, IDP_TIMEOUT="1") as client:
+        before = status(client, token())
+        accepted = server.connections()
+        server.hang()
+        seen = [status(client, token()) for _ in range(30)]
+        server.wake()
+
+    assert [before, *seen] == [200] * 31
+    assert server.connections() <= accepted + 2
+
+
+def test_password_is_used(
+    tmp_path: Path, provider: Provider, clock: Clock, token: IssueToken
+) -> None:
+    """With a wrong one the service works, without Redis."""
+    good = token()
+    with redis_server(tmp_path, password="hush") as server, server.client() as client:  # noqa: S106
+        wrong = server.url.replace("hush", "loud")
+        with running(provider, clock, CACHE_URL=wrong) as service:
+            refused = status(service, good)
+        before = client.dbsize()
+        with running(provider, clock, CACHE_URL=server.url) as service:
+            accepted = status(service, good)
+        after = client.dbsize()
+
+    assert [refused, before, accepted, after] == [200, 0, 200, 1]
+
+
+BABBLE = {
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "zeros": b"\x00" * 100,
+    "half a list": b"*3\r\n:1\r\n",
+    "replies of another type": b"+OK\r\n" * 100,
+}
+
+
+@pytest.mark.parametrize("babble", BABBLE.values(), ids=BABBLE)
+def test_other_servers_are_misses(
+    provider: Provider, clock: Clock, token: IssueToken, babble: bytes
+) -> None:
+    """Whatever a server sends that is no Redis, requests get a response."""
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(babble)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"redis://{HOST}:{listener.getsockname()[1]}"
+        with running(provider, clock, CACHE_URL=url) as client:
+            seen = [status(client, token()) for _ in range(3)]
+        listener.shutdown(socket.SHUT_RDWR)
+
+    assert seen == [200] * 3
+
+
+@pytest.mark.anyio
+async def test_many_processes_and_tokens(process: RedisServer, redis: "Redis") -> None:
+    """Each process calls the provider for what no other one has cached."""
+    clock = Clock()
+    tokens = [f"token-{number}" for number in range(200)]
+    async with replica(process, clock) as one, replica(process, clock) as two:
+        for known in (one, two):
+            known.source.results.update({each: claims(each) for each in tokens})
+        await asyncio.gather(*(one.look_up(each) for each in tokens * 3))
+        seen = await asyncio.gather(*(two.look_up(each) for each in tokens * 3))
+
+    assert seen == tokens * 3
+    assert sorted(one.source.calls) == sorted(tokens)
+    assert two.source.calls == []
