@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from dev.environment import HOST
-from dev.processes import free_ports
+from tests.ports import free_ports
 
 START = 10.0
 """Seconds to wait for a server that was started."""

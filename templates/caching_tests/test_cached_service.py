@@ -15,7 +15,6 @@ from app.auth.counters import Counters, report_regularly
 from app.logs import configure_logging
 from app.service import create_app
 from app.services import AppSettings
-from dev.environment import bare_environment
 from dev.processes import ROOT
 from dev.provider import Provider
 from tests.callers import Clock, bearer
@@ -168,7 +167,7 @@ from app.main import app
 with TestClient(app):
     pass
 """
-    environment = bare_environment({**ENVIRON, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"})
+    environment = {**ENVIRON, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
 
