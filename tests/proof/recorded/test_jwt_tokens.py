@@ -11,9 +11,7 @@ from starlette.testclient import TestClient
 from tests.callers import Clock, bearer
 from tests.conftest import Start
 
-RECORDED: dict[str, Any] = json.loads(
-    (Path(__file__).parent / "fixtures" / "hydra-tokens.json").read_text()
-)
+RECORDED: dict[str, Any] = json.loads(Path(__file__).with_name("jwt_tokens.json").read_text())
 ID_TOKENS = {name for name in RECORDED if name.startswith("id-token")}
 
 
