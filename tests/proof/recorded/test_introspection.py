@@ -43,7 +43,7 @@ def expected_status(name: str) -> int:
 
 @pytest.mark.parametrize("name", INTROSPECTIONS)
 def test_service_decides_by_the_recorded_response(start: Start, clock: Clock, name: str) -> None:
-    """Inactive, for another audience and refresh tokens are 401; what is no introspection is 503."""
+    """Inactive, another audience, a refresh token: 401. No introspection at all: 503."""
     response = INTROSPECTIONS[name]
     clock.now = EXCHANGES[ACTIVE]["response"]["body"]["iat"] + 5
     body, headers = response["body"], {"Content-Type": response["headers"]["content-type"]}
