@@ -1,4 +1,4 @@
-"""What becomes of tokens and keys that die before their time, when nobody is asked about a token.
+"""Revoked tokens and withdrawn keys, where the service verifies tokens by itself.
 
 A service waits half a minute from one call for keys to the next. Where a test depends on that, time
 goes faster for the service: `hurried` is the application with such a clock.
@@ -100,7 +100,7 @@ def status(caller: httpx.Client, token: str) -> int:
 def test_a_revoked_token_passes_until_it_expires(
     caller: httpx.Client, endpoints: Endpoints
 ) -> None:
-    """The price of asking nobody: a revocation shows when the token's time is over."""
+    """The provider is not called, so a revocation has no effect before the token expires."""
     with machine(endpoints, lifespan="3s") as client:
         token = client.token()
         client.revoke(token)
@@ -136,7 +136,7 @@ def test_a_rotation_goes_unnoticed(
     assert (before, accepted.status_code, after) == (200, 200, 200)
 
 
-def test_a_withdrawn_key_is_believed_no_longer(
+def test_a_withdrawn_key_is_refused(
     endpoints: Endpoints, registered: Machine, operator: Operator, tmp_path: Path
 ) -> None:
     """The way to end all tokens at once: it takes effect with the next set of keys."""

@@ -33,7 +33,7 @@ def test_a_token_with_the_scope_may_write(caller: httpx.Client, registered: Mach
 
 
 def test_a_token_without_audience_is_refused(caller: httpx.Client, registered: Machine) -> None:
-    """A client that does not say whom a token is for gets one that is for nobody."""
+    """A client that names no audience gets a token without one."""
     response = caller.get("/widgets", headers=bearer(registered.token(audience="")))
 
     assert_invalid_token(response)
@@ -63,5 +63,5 @@ def test_an_expired_token_is_refused(caller: httpx.Client, endpoints: Endpoints)
 
 @pytest.mark.parametrize("token", ["garbage", "a" * 94, "ory_rt_" + "a" * 87])
 def test_garbage_is_refused(caller: httpx.Client, token: str) -> None:
-    """What nobody issued is nobody's, whatever it looks like."""
+    """Whatever it looks like, it was not issued."""
     assert_invalid_token(caller.get("/widgets", headers=bearer(token)))

@@ -43,7 +43,7 @@ def test_an_access_token_of_hydra_is_accepted_and_an_id_token_is_not(
 def test_an_audience_that_hydra_wrote_is_the_one_we_ask_for(
     start: Start, clock: Clock, name: str, status: int
 ) -> None:
-    """A token that was asked for without an audience is for nobody, and so not for us."""
+    """A token without an audience is not for us."""
     client = at_the_time(start, clock, name)
     response = client.get("/widgets", headers=bearer(RECORDED[name]["token"]))
 
