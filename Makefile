@@ -38,7 +38,8 @@ render: $(STAMP) ## Render every combination into build/
 
 demo: $(STAMP) ## Render a service, install it, run it and call it (MODE= CACHING= WEBHOOKS=)
 	@$(BIN)/python -m tests.render demo validation_mode=$(MODE) include_caching=$(CACHING) include_webhooks=$(WEBHOOKS)
-	@$(MAKE) --no-print-directory -C build/demo/widget-service demo
+	@$(MAKE) --no-print-directory -C build/demo/widget-service install
+	@$(BIN)/python -m tests.demo build/demo/widget-service
 
 test: test-fast test-slow ## Everything
 

@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from app.auth import Principal
 from app.auth.permissions import is_plain, require_permission
 from app.routes.projects import project_of
-from dev.directory import ANNA, API_KEY, BERT
-from dev.provider import Provider
+from dev.provider import ANNA, API_KEY, BERT, Provider
 from tests.callers import AUDIENCE, NOW, bearer
 from tests.conftest import IssueToken, Start
 
@@ -38,7 +37,7 @@ def test_a_user_sees_the_own_profile(client: TestClient, token: IssueToken) -> N
 def test_what_the_platform_leaves_out_is_null(
     client: TestClient, provider: Provider, token: IssueToken
 ) -> None:
-    provider.directory.users["usr_new"] = {"id": "usr_new"}
+    provider.users["usr_new"] = {"id": "usr_new"}
     response = client.get(PROFILE, headers=bearer(token(subject="usr_new")))
 
     assert response.json() == {"email": None, "name": None}
@@ -88,7 +87,7 @@ def test_a_permission_that_was_taken_away_shows_at_the_next_request(
 ) -> None:
     headers = bearer(token(subject=ANNA))
     before = client.put(PROJECT, headers=headers).status_code
-    provider.directory.permissions.clear()
+    provider.permissions.clear()
 
     assert [before, client.put(PROJECT, headers=headers).status_code] == [200, 403]
 
@@ -110,11 +109,18 @@ OTHER_TUPLES = {
 
 @pytest.mark.parametrize("project_id", OTHER_TUPLES.values(), ids=OTHER_TUPLES)
 def test_an_id_that_would_change_the_question_is_not_found_unasked(
-    client: TestClient, provider: Provider, token: IssueToken, project_id: str
+    start: Start, provider: Provider, token: IssueToken, project_id: str
 ) -> None:
     """Not even in trouble: the platform would answer 503 here."""
     headers = bearer(token(subject=ANNA))
-    provider.directory.routes.clear()
+    transport = httpx.ASGITransport(provider)
+
+    async def without_permissions(request: httpx.Request) -> httpx.Response:
+        if "permissions" in request.url.path:
+            return httpx.Response(503)
+        return await transport.handle_async_request(request)
+
+    client = start(httpx.MockTransport(without_permissions))
     response = client.put(f"/api/projects/{project_id}", headers=headers)
 
     assert outcome(response) == NOT_FOUND
@@ -135,7 +141,7 @@ def test_any_other_id_is_asked_about_as_it_is(
     headers = bearer(token(subject=ANNA))
     before = client.put(f"/api/projects/{project_id}", headers=headers).status_code
     plain = str(httpx.URL(f"http://a/{project_id}").path)[1:]
-    provider.directory.permissions.add(("projects", plain, "editor", f"identities:{ANNA}"))
+    provider.permissions.add(("projects", plain, "editor", f"identities:{ANNA}"))
 
     assert [before, client.put(f"/api/projects/{project_id}", headers=headers).status_code] == [
         403,

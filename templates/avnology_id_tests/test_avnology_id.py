@@ -15,29 +15,31 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.testclient import TestClient
 
-from dev.calls import fetch_token, revoke_token
-from dev.clients import SERVICE, WRITER
-from dev.directory import ANNA, BERT
-from dev.environment import HOST, Endpoints
-from dev.processes import free_ports, provider_command, running, wait_until_up
+from dev.environment import HOST
+from dev.processes import listen, serving
+from dev.provider import ANNA, BERT, Provider
 from tests.callers import bearer
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """Return the base URL of a running provider."""
-    public_port, admin_port = free_ports(2)
-    with running(provider_command(public_port, admin_port)) as process:
-        local = Endpoints.local(public_port, admin_port)
-        wait_until_up(process, f"{local.public}/health/ready")
-        yield local.public
+def platform() -> Provider:
+    return Provider()
 
 
-def connect(url: str, secret: str = SERVICE.client_secret) -> AsyncAvnologyId:
+@pytest.fixture(scope="module")
+def url(platform: Provider) -> Iterator[str]:
+    """Return the base URL of the running provider."""
+    listener = listen(0, "")
+    port = listener.getsockname()[1]
+    with serving(platform, listener):
+        yield f"http://{HOST}:{port}"
+
+
+def connect(url: str, secret: str = "service-secret") -> AsyncAvnologyId:
     """Return a client, made of what is documented and nothing else."""
-    return AsyncAvnologyId(base_url=url, client_id=SERVICE.client_id, client_secret=secret)
+    return AsyncAvnologyId(base_url=url, client_id="service", client_secret=secret)
 
 
 @pytest.fixture
@@ -98,8 +100,8 @@ def guides_service(client: AsyncAvnologyId) -> FastAPI:
     return app
 
 
-def test_the_guides_service_works(url: str) -> None:
-    anna, bert = (bearer(fetch_token(url, WRITER, user=user)) for user in (ANNA, BERT))
+def test_the_guides_service_works(platform: Provider, url: str) -> None:
+    anna, bert = (bearer(platform.issue(subject=user)) for user in (ANNA, BERT))
     with TestClient(guides_service(connect(url))) as caller:
         answers = [
             caller.get("/me", headers=anna),
@@ -122,8 +124,8 @@ def test_the_guides_service_works(url: str) -> None:
     ]
 
 
-async def test_an_active_token_is_described(client: AsyncAvnologyId, url: str) -> None:
-    result = await client.oauth.introspect_token(token=fetch_token(url, WRITER, user=ANNA))
+async def test_an_active_token_is_described(client: AsyncAvnologyId, platform: Provider) -> None:
+    result = await client.oauth.introspect_token(token=platform.issue(subject=ANNA))
 
     assert result.active is True
     assert (result.sub, result.client_id, result.iss) == (ANNA, "writer", result.iss)
@@ -135,10 +137,10 @@ async def test_an_active_token_is_described(client: AsyncAvnologyId, url: str) -
     assert result.exp - result.iat == 3600
 
 
-async def test_an_inactive_token_is_no_error(client: AsyncAvnologyId, url: str) -> None:
+async def test_an_inactive_token_is_no_error(client: AsyncAvnologyId, platform: Provider) -> None:
     """And what is not known of it does not break who reads it."""
-    revoked = fetch_token(url, WRITER)
-    revoke_token(url, WRITER, revoked)
+    revoked = platform.issue()
+    platform.revoke(revoked)
 
     for token in ("unknown", "a&b=c/?#", revoked):
         result = await client.oauth.introspect_token(token=token)
@@ -247,8 +249,10 @@ def test_the_errors_are_a_tree(base: str) -> None:
         assert issubclass(getattr(errors, f"{name}Error"), getattr(errors, base))
 
 
-async def test_the_answer_is_at_hand_as_it_came(client: AsyncAvnologyId, url: str) -> None:
+async def test_the_answer_is_at_hand_as_it_came(
+    client: AsyncAvnologyId, platform: Provider
+) -> None:
     """Beyond the documentation: `app/auth/verifier.py` judges claims that have no attribute."""
-    result = await client.oauth.introspect_token(token=fetch_token(url, WRITER))
+    result = await client.oauth.introspect_token(token=platform.issue())
 
-    assert result.raw.startswith(b'{"active": true, "sub": "writer", ')
+    assert result.raw.startswith(b'{"client_id":"writer","sub":"writer",')

@@ -65,7 +65,7 @@ def parse_token(token: str, algorithms: Set[str]) -> SignedToken:
     )
 
 
-# All tokens of one key have the same header. Refusals are not cached.
+# All tokens of one key have the same header. Refusals are not kept.
 @lru_cache(maxsize=32)
 def read_header(segment: bytes) -> Header:
     """Read the first segment of a token. Raises `InvalidToken`."""

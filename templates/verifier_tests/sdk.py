@@ -371,20 +371,9 @@ def test_the_log_names_the_request_and_not_the_answer(
     assert not [word for word in ("usr_anna", "s3cret") if word in written]
 
 
-@pytest.mark.parametrize("switch", ["outage", "malformed"])
-def test_the_switches_of_the_local_provider_are_outages(
-    client: TestClient, provider: Provider, token: IssueToken, switch: str
-) -> None:
-    good = token()
-    setattr(provider, switch, True)
-
-    assert status(client, good) == 503
-
-
-def test_a_provider_that_limits_says_for_how_long(
-    client: TestClient, provider: Provider, token: IssueToken
-) -> None:
-    provider.wait = 11
+def test_a_provider_that_limits_says_for_how_long(start: Start, token: IssueToken) -> None:
+    limited = httpx.Response(429, headers={"Retry-After": "11"})
+    client = start(httpx.MockTransport(lambda _: limited))
     response = client.get("/widgets", headers=bearer(token()))
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "11")

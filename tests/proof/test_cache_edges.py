@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 import httpx
 import pytest
-from dev.provider import Provider
 from redis.exceptions import ResponseError
 from starlette.types import Receive, Scope, Send
 
 from app.auth.cache.store import MAX_SIZE, CacheEntry, decode, encode
 from app.settings import Settings
+from dev.provider import Provider
 from tests.auth.cached import FakeRedis, cached, claims
 from tests.auth.test_cache import CACHED, CALLED, begin, begin_held, release, settle
 from tests.auth.test_redis_store import two_processes

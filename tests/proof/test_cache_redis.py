@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from dev.provider import Provider
 from redis import Redis
 from starlette.testclient import TestClient
 
 from app.auth.cache.redis_store import LOG_INTERVAL, PAUSE, open_redis
 from app.settings import CacheSettings, Settings
+from dev.provider import Provider
 from proof.redis_server import HOST, RedisServer, redis_server
 from tests.auth.cached import Cached, cached, claims
 from tests.callers import Clock, bearer

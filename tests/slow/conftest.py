@@ -1,5 +1,6 @@
 """How the slow tests are shared out, and the installed project that those of a combination use."""
 
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import OWN_ENVIRONMENT
-from tests.combinations import COMBINATIONS, Answers, name
+from tests.combinations import COMBINATIONS, OPTIONS, Answers, name
 from tests.conftest import GIT
 from tests.mutations.mutation import read_tables
 from tests.project import Project, render
@@ -50,6 +51,11 @@ class Installed(Project):
     """A project that its own commands may change, with the Python they run with."""
 
     python: str
+
+    def answers(self) -> Answers:
+        """Return the answers of the combination, as the project records them."""
+        recorded = json.loads(self.read(".cookiecutter.json"))
+        return {question: recorded[question] for question in OPTIONS}
 
     def make(self, target: str) -> str:
         """Run one of its make targets and return what it printed. Fails with all of it."""

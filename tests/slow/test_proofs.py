@@ -1,5 +1,6 @@
 """Proofs that are laid beside a rendered project, in the fewest combinations that cover them."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.slow.conftest import environment, install
 PROOFS = Path(__file__).parents[1] / "proof"
 HANDLERS = "app/webhooks/handlers.py"
 """What proofs of the inbox replace by handlers that count."""
+HYDRA = {name: os.environ.get(name, "") for name in ("HYDRA_PUBLIC_URL", "HYDRA_ADMIN_URL")}
+"""Where a real Hydra listens, for the proofs that run beside one."""
 
 
 def answers(mode: str, *, caching: bool, webhooks: bool) -> Answers:
@@ -27,6 +30,13 @@ ROWS: list[tuple[str, Answers]] = [
     ("test_inbox_faults.py", answers("introspection", caching=False, webhooks=True)),
     ("test_revocation_load.py", answers("sdk", caching=True, webhooks=True)),
     ("test_revocation_load.py", answers("jwt", caching=False, webhooks=True)),
+    ("recorded/test_introspection.py", answers("introspection", caching=False, webhooks=False)),
+    ("recorded/test_jwt_provider.py", answers("jwt", caching=False, webhooks=False)),
+    ("recorded/test_jwt_tokens.py", answers("jwt", caching=True, webhooks=False)),
+    ("hydra/test_service.py", answers("introspection", caching=True, webhooks=False)),
+    ("hydra/test_introspection.py", answers("introspection", caching=True, webhooks=False)),
+    ("hydra/test_service.py", answers("jwt", caching=True, webhooks=False)),
+    ("hydra/test_jwt.py", answers("jwt", caching=True, webhooks=False)),
 ]
 
 
@@ -35,15 +45,20 @@ ROWS: list[tuple[str, Answers]] = [
 )
 def test_proof(proof: str, answers: Answers, tmp_path: Path) -> None:
     """Its own report says what was skipped, and why."""
+    if proof.startswith("hydra/") and not all(HYDRA.values()):
+        pytest.skip(f"no real Hydra: {' and '.join(HYDRA)} are not set")
     project = install(tmp_path, answers)
-    shutil.copytree(PROOFS, project.path / "proof")
+    subject, _, module = proof.rpartition("/")
+    # A proof in a folder uses the fixtures of the service's own tests.
+    folder = f"tests/{subject}" if subject else "proof"
+    shutil.copytree(PROOFS / subject, project.path / folder)
     if proof.startswith("test_inbox"):
         shutil.copy(PROOFS / "counting_handlers.py", project.path / HANDLERS)
     options = ["-q", "-rs", "-p", "no:cacheprovider", "--durations=5"]
     result = subprocess.run(
-        [".venv/bin/python", "-m", "pytest", f"proof/{proof}", *options],
+        [".venv/bin/python", "-m", "pytest", f"{folder}/{module}", *options],
         cwd=project.path,
-        env=environment(),
+        env=environment(**HYDRA),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

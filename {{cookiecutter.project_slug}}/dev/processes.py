@@ -1,113 +1,98 @@
-"""The provider and the service as processes: how they are started, awaited and ended."""
+"""Starts and stops the provider and the service on this machine."""
 
-import random
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-from dev.calls import CallFailed, send
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
 from dev.environment import HOST
-from dev.serving import NotStarted
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of the project."""
-START = 30.0
-"""Seconds that a process may take to start."""
-GRACE = 5.0
-"""Seconds that a process may take to end by itself."""
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on.
+class Failed(Exception):
+    """A command cannot go on. The text is for people."""
 
-    They lie below those that the system gives to connections, so that none of them is taken
-    between this look and the start of a server.
+
+def listen(port: int, option: str) -> socket.socket:
+    """Return a socket that listens on this machine; port 0 is any free one.
+
+    Raises `Failed` when the port is taken. `option` changes it.
     """
-    ports: set[int] = set()
-    while len(ports) < count:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
-        with suppress(OSError), socket.create_server((HOST, port)):
-            ports.add(port)
-    return list(ports)
-
-
-def provider_command(public_port: int, admin_port: int) -> list[str]:
-    """Return the command line of the local provider."""
-    ports = ["--public-port", str(public_port), "--admin-port", str(admin_port)]
-    return [sys.executable, "-m", "dev", "provider", *ports]
-
-
-def service_command(port: int, *options: str) -> list[str]:
-    """Return the command line of the service."""
-    address = ["--host", HOST, "--port", str(port)]
-    app = ["app.main:app", "--app-dir", str(ROOT), *address]
-    return [sys.executable, "-m", "uvicorn", *app, "--timeout-graceful-shutdown", "2", *options]
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        reason = f"Cannot listen on port {port}: {error.strerror}."
+        raise Failed(f"{reason} Choose another one with {option}.") from None
 
 
 @contextmanager
-def running(
-    command: Sequence[str],
-    *,
-    environment: Mapping[str, str] | None = None,
-    folder: Path = ROOT,
-    output: IO[bytes] | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process as long as the block lasts. It has ended when the block is left."""
-    with subprocess.Popen(
-        command,
-        env=environment,
-        cwd=folder,
-        stdout=output,
-        stderr=output,
-        preexec_fn=_ignore_interrupts,
-    ) as process:
+def serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
+    """Serve `app` in a thread as long as the block lasts."""
+    config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def running_service(port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service as long as the block lasts. It reloads when its code changes."""
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--reload", "--reload-dir", "app"]
+    command += ["--host", HOST, "--port", str(port), "--timeout-graceful-shutdown", "2"]
+    # A session of its own: Ctrl-C reaches this process alone, which then stops the other one.
+    with subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True) as process:
         try:
             yield process
         finally:
-            end(process)
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            process.kill()
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process, by force if it does not go."""
-    process.terminate()
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches a starting process too, which would answer with a traceback. Once it has
-    # started, it has a handler of its own.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def wait_until_up(
-    process: subprocess.Popen[bytes], url: str, seconds: float | None = START
-) -> None:
-    """Wait until a GET of `url` is a 200, for ever where `seconds` is `None`.
-
-    Raises `NotStarted` when the process ends, or the time is over.
-    """
-    deadline = None if seconds is None else time.monotonic() + seconds
-    while not answers(url):
-        if process.poll() is not None:
-            raise NotStarted(f"The process ended before {url} answered.")
-        if deadline is not None and time.monotonic() > deadline:
-            raise NotStarted(f"No answer at {url} within {seconds:g} seconds.")
+def wait_until_up(process: subprocess.Popen[bytes], url: str) -> None:
+    """Wait until a GET of `url` is a 200. Raises `Failed` when the process ends before."""
+    while process.poll() is None:
+        with suppress(httpx.HTTPError):
+            if httpx.get(url, trust_env=False).status_code == 200:
+                return
         time.sleep(0.05)
+    raise Failed(f"The service ended before {url} responded.")
 
 
-def answers(url: str) -> bool:
-    """Tell whether a GET of `url` is a 200."""
+def post(port: int, path: str, **options: Any) -> Any:
+    """Send what httpx makes of `options` to a server of `make run` and return the JSON response.
+
+    Raises `Failed`.
+    """
+    url = f"http://{HOST}:{port}{path}"
     try:
-        return send("GET", url).status == 200
-    except CallFailed:
-        return False
+        return httpx.post(url, trust_env=False, **options).raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise Failed(f"{error} at {url}: it needs `make run`.") from None
+
+
+def example_path(url: str) -> str:
+    """Return the path of a route of the service at `url`, one that needs a token if it has one."""
+    response = httpx.get(url + "/openapi.json", trust_env=False)
+    paths = response.json()["paths"] if response.is_success else {}
+    for path, operations in paths.items():
+        if "{" not in path and operations.get("get", {}).get("security"):
+            return str(path)
+    return "/health/ready"

@@ -1,1 +1,1 @@
-# {% include 'provider/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}
+# {% include 'dev/provider/' ~ cookiecutter.validation_mode ~ '.py' %}

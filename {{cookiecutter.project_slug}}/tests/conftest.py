@@ -15,12 +15,11 @@ from starlette.testclient import TestClient
 
 from app.environment import FeatureSettings, InvalidSettings
 from app.settings import Settings
-from dev.environment import ADMIN_PORT, PUBLIC_PORT, Endpoints
+from dev.environment import service_settings
 from dev.provider import Provider
-from dev.variables import service_settings
 from tests.callers import Clock
 
-ENVIRON = {**service_settings(Endpoints.local(PUBLIC_PORT, ADMIN_PORT)), "IDP_TIMEOUT": "30"}
+ENVIRON = {**service_settings(), "IDP_TIMEOUT": "30"}
 """What the service is started with: the local provider's addresses, and time on a busy machine."""
 # The same examples at every run. The first one takes long, as tables of Unicode are built for it.
 property_tests.register_profile(

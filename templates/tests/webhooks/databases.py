@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from dev.environment import HOST
-from dev.processes import free_ports
+from tests.ports import free_ports
 
 USER = "nobody" if os.geteuid() == 0 else None
 """PostgreSQL does not run for root."""

@@ -1,1 +1,0 @@
-# {% include 'answers/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}

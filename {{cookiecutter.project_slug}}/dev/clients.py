@@ -1,1 +1,0 @@
-# {% include 'clients/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}

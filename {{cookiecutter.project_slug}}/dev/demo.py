@@ -1,1 +1,0 @@
-# {% include 'demo/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}

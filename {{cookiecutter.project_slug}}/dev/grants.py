@@ -1,1 +1,0 @@
-# {% include 'grants/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}

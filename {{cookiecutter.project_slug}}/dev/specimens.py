@@ -1,1 +1,0 @@
-# {% include 'specimens/' ~ cookiecutter.validation_mode ~ '.py' %}

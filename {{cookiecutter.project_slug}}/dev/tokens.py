@@ -1,1 +1,0 @@
-# {% include 'tokens/' ~ cookiecutter.validation_mode ~ '.py' %}

@@ -1,1 +1,0 @@
-# {% include 'variables/' ~ cookiecutter.validation_mode ~ ('_webhooks' if cookiecutter.include_webhooks else '') ~ '.py' %}

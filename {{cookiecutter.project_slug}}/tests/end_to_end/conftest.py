@@ -1,1 +1,0 @@
-# {% include 'real_provider/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}

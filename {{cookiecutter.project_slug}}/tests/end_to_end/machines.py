@@ -1,1 +1,0 @@
-# {% include 'machines/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}

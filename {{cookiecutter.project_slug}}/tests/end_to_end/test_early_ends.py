@@ -1,1 +1,0 @@
-# {% include 'end_to_end/' ~ cookiecutter.validation_mode ~ '.py' %}

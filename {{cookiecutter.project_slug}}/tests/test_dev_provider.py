@@ -1,1 +1,0 @@
-# {% include 'provider_tests/' ~ cookiecutter.validation_mode ~ '.py' %}
