@@ -14,25 +14,18 @@ from xdist.scheduler import LoadScopeScheduling
 from tests import OWN_ENVIRONMENT
 from tests.combinations import COMBINATIONS, OPTIONS, Answers, name
 from tests.conftest import GIT
-from tests.mutations.mutation import read_tables
 from tests.project import Project, render
 from tests.slow.pythons import python_for
 
-FILES_OF_ROWS = {
-    row.rule: f"{name(row.combination())}/{row.file_of_tests()}" for row in read_tables()
-}
 NOT_FOR_PROJECTS = re.compile(r"MAKE|MFLAGS|PYTEST_|COV|VIRTUAL_ENV|PYTHON(HOME|PATH)|HYDRA_|IDP_")
 
 
 class ByCombination(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives all tests of one combination to one worker, so that it is installed once.
-
-    And all rows about one file of tests, so that it is looked at once.
-    """
+    """Gives all tests of one combination to one worker, so that it is installed once."""
 
     def _split_scope(self, nodeid: str) -> str:
         test, _, parameter = nodeid.removesuffix("]").rpartition("[")
-        return FILES_OF_ROWS.get(parameter, parameter) if test else nodeid
+        return parameter if test else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:  # noqa: ANN401

@@ -22,17 +22,32 @@ MUTATED: list[tuple[Answers, list[str]]] = [
     (
         {"validation_mode": "introspection", "include_caching": True, "include_webhooks": True},
         [
-            "app/webhooks",
+            "app/auth/cache",
             "app/auth/revocations.py",
+            "app/auth/verifier.py",
             "app/background.py",
             "app/database.py",
+            "app/environment.py",
             "app/revocation_feed.py",
             "app/settings.py",
+            "app/urls.py",
+            "app/webhooks",
         ],
     ),
     (
+        {"validation_mode": "jwt", "include_caching": False, "include_webhooks": False},
+        ["app/auth", "app/body_limit.py", "app/health.py", "app/logs.py"],
+    ),
+    (
         {"validation_mode": "sdk", "include_caching": False, "include_webhooks": True},
-        ["app/webhooks/signature.py", "app/webhooks/retention.py", "avnology_id/webhook.py"],
+        [
+            "app/auth/permissions.py",
+            "app/auth/principal.py",
+            "app/auth/verifier.py",
+            "app/webhooks/retention.py",
+            "app/webhooks/signature.py",
+            "avnology_id",
+        ],
     ),
 ]
 """The combinations, and the files of each whose mutants are run."""
