@@ -39,6 +39,7 @@ DEPENDENCIES = frozenset(
         "ruff",
         "sqlalchemy",
         "starlette",
+        "trustme",
         "types-python-jose",
         "uvicorn",
     }

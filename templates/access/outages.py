@@ -1,4 +1,4 @@
-"""What an error of the platform's client means for the caller of this service."""
+"""Turns errors of the Avnology client into responses."""
 
 import logging
 
@@ -15,7 +15,7 @@ def unavailable(error: errors.AvnologyIdError) -> ProviderUnavailable:
     The platform's own text stays out of both: it may hold a token or a name.
     """
     if isinstance(error, errors.OAuthError) or error.status_code in (401, 403):
-        # Our own credentials: never the caller's fault, and nothing mends it but a person.
+        # Our own credentials: never the caller's fault, and only an operator can fix them.
         logger.error("identity provider refuses this service %s", _marks(error))
         return ProviderUnavailable("own_credentials", lacks="credentials that it accepts")
     logger.warning("identity provider failed %s", _marks(error))

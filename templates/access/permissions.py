@@ -1,4 +1,4 @@
-"""Whether the caller may do something with one object: the platform is asked about each.
+"""Whether a user may do something with one object: the platform decides.
 
 `Security(require_permission("editor", project_of), scopes=["write:projects"])` guards a route with
 a permission and a scope, and gives it the `Principal`.
@@ -11,7 +11,7 @@ from avnology_id import AsyncAvnologyId
 from avnology_id.errors import AvnologyIdError
 from fastapi import HTTPException, Request, Security
 
-from app.auth.bearer import bearer, log_refusal
+from app.auth.bearer import log_refusal, user_bearer
 from app.auth.errors import AuthError
 from app.auth.outages import unavailable
 from app.auth.principal import Principal
@@ -20,7 +20,7 @@ MAX_ID_LENGTH = 256
 
 
 class PermissionDenied(AuthError):
-    """The token is good and the platform says no. No other token of this caller helps."""
+    """The token is valid, and the platform denies the permission."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(403, "Permission denied", reason)
@@ -32,11 +32,12 @@ def require_permission(
     """Return a dependency: the caller has `relation` to the object that a request is about.
 
     `object_fn` names that object, as `project:<id>`. The scopes of the route come first. Raises
-    `AuthError`, and 404 for an id that no object can have, before anyone is asked.
+    `AuthError`, also for a machine, as its client id is no user id. Raises 404 for an id that no
+    object can have.
     """
 
     async def permitted(
-        request: Request, principal: Annotated[Principal, Security(bearer)]
+        request: Request, principal: Annotated[Principal, Security(user_bearer)]
     ) -> Principal:
         client: AsyncAvnologyId = request.state.provider.client
         try:
@@ -66,13 +67,13 @@ async def check_permission(
 
 
 def check_object(name: str) -> None:
-    """Answer 404 for an id that would make another tuple of the question, or none."""
+    """Respond 404 to an id that would change the tuple that is checked, or to an empty one."""
     if not is_plain(name.partition(":")[2]):
         raise HTTPException(404, "Not found")
 
 
 def check_subject(subject: str) -> None:
-    """Refuse a caller whose name would make another tuple of the question."""
+    """Refuse a subject that would change the tuple that is checked."""
     if not is_plain(subject):
         raise PermissionDenied("subject")
 

@@ -65,13 +65,21 @@ def test_an_editor_updates_a_project(client: TestClient, token: IssueToken) -> N
 
 
 @pytest.mark.parametrize(
-    ("subject", "path"), [(BERT, PROJECT), (ANNA, "/api/projects/gemini"), ("writer", PROJECT)]
+    ("subject", "path"), [(BERT, PROJECT), (ANNA, "/api/projects/gemini"), ("unknown", PROJECT)]
 )
 def test_others_do_not(client: TestClient, token: IssueToken, subject: str, path: str) -> None:
     """Without a challenge: no other token of this caller helps."""
     response = client.put(path, headers=bearer(token(subject=subject)))
 
     assert outcome(response) == DENIED
+
+
+def test_a_machine_has_no_permissions(client: TestClient, token: IssueToken) -> None:
+    """Its client id is no user id, even if the platform knows a user of that name."""
+    response = client.put("/api/projects/apollo", headers=bearer(token()))
+
+    assert response.status_code == 403
+    assert response.json() == {"detail": "User token required"}
 
 
 def test_a_denial_is_logged(

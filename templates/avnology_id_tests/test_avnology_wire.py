@@ -127,6 +127,23 @@ async def test_a_trickle_costs_the_time_limit_and_no_more() -> None:
         assert await code(url, LIMIT) == "timeout"
 
 
+async def test_a_failed_handshake_is_named_and_not_retried() -> None:
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.write(b"no TLS here")
+
+    async with server(handler) as url:
+        with pytest.raises(errors.NetworkError) as refusal:
+            await ask(url.replace("http:", "https:"))
+
+    assert refusal.value.code == "tls"
+    assert "SSLError" in str(refusal.value.details["error"])
+    assert connections == 1
+
+
 @pytest.mark.parametrize(("good_from", "connections"), [(2, 2), (9, 2)])
 async def test_a_closed_connection_is_tried_once_more_and_not_twice(
     good_from: int, connections: int

@@ -105,6 +105,9 @@ class Wire:
         except TimeoutError:
             raise NoAnswer("timeout") from None
         except Exception as error:  # noqa: BLE001
+            tls = tls_error(error)
+            if tls is not None:
+                raise NoAnswer("tls", f"{type(tls).__name__} {tls.reason}") from None
             # Not every failure of the wire is an `httpx.HTTPError`: a garbage status line is an
             # `aiohttp.ClientResponseError`, a garbage reason phrase a `UnicodeError`.
             raise NoAnswer("connection", type(error).__name__) from None
@@ -122,7 +125,9 @@ class Wire:
     async def _send_twice(self, request: httpx.Request) -> Reply:
         try:
             return await self._send_once(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if tls_error(error) is not None:
+                raise
             # No byte of an answer has come: the server restarts, or closed an idle connection.
             return await self._send_once(request)
 
@@ -130,7 +135,7 @@ class Wire:
         response = await self._transport.handle_async_request(request)
         try:
             if "content-encoding" in response.headers:
-                # 10 KB of gzip can hold 10 MB. We ask for none, so nobody should send it.
+                # 10 KB of gzip can hold 10 MB. The request accepts none, so none should come.
                 raise NoAnswer("compressed_answer")
             body = await _read(response)
         finally:
@@ -146,6 +151,16 @@ async def _read(response: httpx.Response) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             raise NoAnswer("long_answer")
     return bytes(body)
+
+
+def tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the TLS failure behind `error`, which httpx reports as one of the connection."""
+    while error is not None:
+        # Those of aiohttp count as `ssl.SSLError` too, but have no reason.
+        if isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def retry_after(value: str | None, now: float) -> int:

@@ -1,4 +1,4 @@
-"""Asks Olympus about a token: introspection (RFC 7662) at Hydra's admin listener."""
+"""Introspects tokens (RFC 7662) at the admin listener of Hydra, the server of Olympus."""
 
 import base64
 from collections.abc import AsyncIterator, Callable
@@ -9,43 +9,39 @@ import httpx
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.http import Endpoint, ProviderClient, check_status, open_client
+from app.auth.provider import Endpoint, ProviderClient, network
 from app.settings import IntrospectionSettings, Settings
 
 PROBE = "readiness-probe"
-"""A token that no provider issues: asking about it proves that asking works."""
+"""A token that no provider issues. Its introspection proves that the provider can be called."""
 
 
 class ProviderVerifier:
-    """Asks the provider about every token, so a revocation shows at the next request."""
+    """Calls the provider for every token, so a revocation shows at the next request."""
 
-    def __init__(
-        self, settings: IntrospectionSettings, client: ProviderClient, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, settings: IntrospectionSettings, client: ProviderClient) -> None:
         self._endpoint = Endpoint("POST", settings.hydra_introspect_url, form_headers(settings))
         self._client = client
-        self._clock = clock
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
-        """Return what the provider says about `token` (RFC 7662, section 2.2).
+        """Return the claims of `token` (RFC 7662, section 2.2).
 
-        Raises `InvalidToken` for an inactive one, `ProviderUnavailable` without a usable answer.
+        Raises `InvalidToken` for an inactive one, `ProviderUnavailable` without a usable response.
         """
         check_prefix(token)
         # No `scope` field: Hydra would answer "inactive" where a scope is missing, and hide a 403.
         # No `token_type_hint`: it never restricts the answer to access tokens.
         form = b"token=" + quote_plus(token).encode()
-        answer = await self._client.send(self._endpoint.request(form))
-        check_status(answer, self._clock)
+        body = await self._client.send(self._endpoint.request(form))
         try:
-            document = parse_object(answer.body)
+            document = parse_object(body)
             check_active(document)
             return parse_claims(document)
         except MalformedClaims:
             raise ProviderUnavailable("malformed_answer") from None
 
     async def check(self) -> None:
-        """Ask about a token that cannot exist: address, credentials and answer must be right."""
+        """Introspect a token that cannot exist: URL, credentials and response must be right."""
         try:
             await self.verify(PROBE)
         except InvalidToken:
@@ -60,12 +56,12 @@ async def open_verifier(
     clock: Callable[[], float],
 ) -> AsyncIterator[ProviderVerifier]:
     """Open the verifier for the life of the service."""
-    async with open_client(settings.idp_timeout, transport) as client:
-        yield ProviderVerifier(settings, client, clock)
+    async with transport or network() as opened:
+        yield ProviderVerifier(settings, ProviderClient(opened, settings.idp_timeout, clock))
 
 
 def form_headers(settings: IntrospectionSettings) -> dict[str, str]:
-    """Return the headers of a question, with the credentials of this service if it has any.
+    """Return the headers of a call, with the credentials of this service if it has any.
 
     They are sent as HTTP Basic, form-encoded (RFC 6749, section 2.3.1).
     """

@@ -1,7 +1,7 @@
-"""Verifies Olympus's JWT access tokens with the issuer's keys, without asking about each token.
+"""Verifies Olympus's JWT access tokens with the issuer's keys, without a call for each token.
 
-What python-jose does not check, and what tells an access token from the other tokens of the same
-issuer and the same keys, is checked here. The policy judges the claims afterwards.
+This module checks what tells an access token from the issuer's other signed tokens. The policy
+checks the values of the claims afterwards.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,14 +22,14 @@ from app.auth.errors import InvalidToken
 from app.auth.jwks import HARD_LIMIT, KeySet
 from app.auth.jws import parse_token
 from app.auth.policy import ACCESS_TOKEN
-from app.http import Endpoint, check_status, open_client
+from app.auth.provider import Endpoint, ProviderClient, network
 from app.settings import JwtSettings, Settings
 
 _OF_OTHER_TOKENS = {"nonce", "at_hash", "c_hash", "s_hash", "events"}
 
 
 class ProviderVerifier:
-    """Believes a token when the issuer signed it and it is an access token."""
+    """Accepts a token if the issuer signed it and it is an access token."""
 
     def __init__(self, settings: JwtSettings, keys: KeySet) -> None:
         self._algorithms = settings.jwt_algorithms
@@ -53,7 +53,7 @@ class ProviderVerifier:
         return claims
 
     async def check(self) -> None:
-        """Raise `ProviderUnavailable` unless there are keys that can still be believed."""
+        """Raise `ProviderUnavailable` unless there are keys that still count."""
         await self._keys.keep_fresh(patience=HARD_LIMIT)
 
 
@@ -70,12 +70,11 @@ async def open_verifier(
     if (backends.RSAKey, backends.ECKey) != (CryptographyRSAKey, CryptographyECKey):
         raise RuntimeError("python-jose lacks its backend: install python-jose[cryptography]")
     endpoint = Endpoint("GET", settings.jwks_url, {})
-    async with open_client(settings.idp_timeout, transport) as client:
+    async with transport or network() as opened:
+        client = ProviderClient(opened, settings.idp_timeout, clock)
 
         async def fetch() -> bytes:
-            answer = await client.send(endpoint.request())
-            check_status(answer, clock)
-            return answer.body
+            return await client.send(endpoint.request())
 
         keys = KeySet(fetch, settings.jwt_algorithms, clock)
         keys.start()
@@ -92,7 +91,7 @@ def check_required(claims: Claims) -> None:
 
 
 def check_access_token(kind: str, document: Mapping[str, object], claims: Claims) -> None:
-    """Refuse what the issuer signs for other ends: ID, logout and security-event tokens.
+    """Refuse the issuer's other signed tokens: ID, logout and security-event tokens.
 
     They share its keys, and in Hydra even the header `typ: JWT`. An access token of Hydra names its
     scopes; an ID token names the client as its audience and carries hashes or a nonce.

@@ -128,7 +128,7 @@ def test_what_is_not_answered_counts_as_the_longest_wait() -> None:
 def test_a_sample_counts_for_the_innermost_layer() -> None:
     """What the standard library does counts for whoever called it."""
     packages = "/somewhere/.venv/lib/python3.11/site-packages"
-    http = "send (/tmp/project/widget-service/app/http.py:9)"
+    http = "send (/tmp/project/widget-service/app/auth/provider.py:9)"
     samples = [
         f"run ({packages}/uvicorn/main.py:1);{http};loads (/usr/lib/python3.11/json/init.py:2) 1",
         f"run ({packages}/uvicorn/main.py:1);{http};post ({packages}/aiohttp/client.py:3) 2",
@@ -137,7 +137,7 @@ def test_a_sample_counts_for_the_innermost_layer() -> None:
 
     assert shares(samples) == [
         ("aiohttp", 0.5),
-        ("app/http.py", 0.25),
+        ("app/auth/provider.py", 0.25),
         ("FastAPI's telemetry", 0.25),
     ]
 

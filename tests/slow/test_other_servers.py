@@ -221,7 +221,7 @@ def test_wrong_credentials_of_ours_are_an_error(
 
     assert_unavailable(response)
     assert ready.status_code == 503
-    assert "ERROR app.http identity provider refuses this service" in caller.process.output()
+    assert "ERROR app.auth identity provider refuses this service" in caller.process.output()
 
 
 def test_a_server_that_is_gone_is_not_the_callers_fault(

@@ -1,0 +1,189 @@
+"""The HTTP client for the identity provider: bounded in time, in size and in number.
+
+Whatever goes wrong, the caller sees `ProviderUnavailable` with a fixed word as its reason.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from app.auth.errors import ProviderUnavailable
+
+logger = logging.getLogger("app.auth")
+
+MAX_BODY_BYTES = 65_536
+MAX_CALLS = 100
+"""Calls in flight. A provider that hangs must not hold every request of the service."""
+MAX_WAIT = 0.25
+"""Seconds that a call waits for one of those places."""
+
+
+class Endpoint:
+    """An address that is called often, so its URL and headers are prepared once."""
+
+    def __init__(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+        self._method = method
+        self._url = httpx.URL(url)
+        # `Host` here: httpx would add it by building all headers a second time.
+        self._headers = httpx.Headers(
+            {
+                "Host": self._url.netloc.decode("ascii"),
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                **headers,
+            }
+        )
+
+    def request(self, body: bytes = b"") -> httpx.Request:
+        """Return one request with `body` to send."""
+        # As a stream: of `content`, httpx would work out headers that the connection adds anyway.
+        stream = httpx.ByteStream(body)
+        request = httpx.Request(self._method, self._url, headers=self._headers, stream=stream)
+        request.read()
+        return request
+
+
+def network() -> AiohttpTransport:
+    """Return the transport of production: httpx's interface on the connections of aiohttp."""
+    trust = ssl.create_default_context()
+    session = aiohttp.ClientSession(
+        # As many connections as calls: a call waits for its place, never for a connection too.
+        connector=aiohttp.TCPConnector(limit=MAX_CALLS, keepalive_timeout=30, ssl=trust),
+        # Nothing that the provider sets in one response goes out with another request.
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    return AiohttpTransport(client=session, verify=trust)
+
+
+class ProviderClient:
+    """Calls the provider: `time_limit` seconds for a call, its retry and its wait.
+
+    `clock` gives seconds since 1970. The client drives the transport itself: without a network, a
+    call through an `httpx.AsyncClient` took 94 µs instead of 26. It would also follow redirects,
+    keep cookies and read the proxy environment.
+    """
+
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, time_limit: float, clock: Callable[[], float]
+    ) -> None:
+        self._transport = transport
+        self._time_limit = time_limit
+        self._clock = clock
+        self._places = asyncio.Semaphore(MAX_CALLS)
+
+    async def send(self, request: httpx.Request) -> bytes:
+        """Send `request` and return the body of the 200.
+
+        Raises `ProviderUnavailable` for another status, and where no response can be read in time.
+        """
+        try:
+            async with asyncio.timeout(self._time_limit):
+                await self._take_place()
+                try:
+                    return await self._send_twice(request)
+                finally:
+                    self._places.release()
+        except ProviderUnavailable:
+            raise
+        except TimeoutError:
+            raise ProviderUnavailable("timeout") from None
+        except Exception as error:  # noqa: BLE001
+            # Not every failure is an `httpx.HTTPError`: a garbage status line is an
+            # `aiohttp.ClientResponseError`, a garbage reason phrase a `UnicodeError`.
+            raise failure(error) from None
+
+    async def _take_place(self) -> None:
+        try:
+            async with asyncio.timeout(MAX_WAIT):
+                await self._places.acquire()
+        except TimeoutError:
+            raise ProviderUnavailable("busy") from None
+
+    async def _send_twice(self, request: httpx.Request) -> bytes:
+        try:
+            return await self._send_once(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if tls_error(error) is not None:
+                raise
+            # No byte of a response has come: the server restarts, or closed an idle connection.
+            return await self._send_once(request)
+
+    async def _send_once(self, request: httpx.Request) -> bytes:
+        response = await self._transport.handle_async_request(request)
+        try:
+            body = await read_body(response)
+        finally:
+            await response.aclose()
+        check_status(response, self._clock)
+        return body
+
+
+async def read_body(response: httpx.Response) -> bytes:
+    """Return the body. Raises `ProviderUnavailable` if it is compressed or too long."""
+    if "content-encoding" in response.headers:
+        # 10 KB of gzip can hold 10 MB. The request accepts none, so none should come.
+        raise ProviderUnavailable("compressed_answer")
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    body = bytearray()
+    async for chunk in response.stream:
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise ProviderUnavailable("long_answer")
+    return bytes(body)
+
+
+def check_status(response: httpx.Response, clock: Callable[[], float]) -> None:
+    """Raise `ProviderUnavailable` unless the status is 200."""
+    status = response.status_code
+    if status == 200:
+        return
+    if status in (401, 403):
+        # Our own credentials: never the caller's fault, and only an operator can fix them.
+        logger.error("identity provider refuses this service status=%d", status)
+        raise ProviderUnavailable("own_credentials", lacks="credentials that it accepts")
+    if status == 429:
+        wait = response.headers.get("retry-after")
+        raise ProviderUnavailable("rate_limit", retry_after(wait, clock()))
+    raise ProviderUnavailable(f"status_{status}")
+
+
+def retry_after(value: str | None, now: float) -> int:
+    """Return the seconds of a `Retry-After` header, 1 to 3600 (RFC 9110, section 10.2.3).
+
+    The value is a number of seconds or a date; 5 where it is neither. `now` in seconds since 1970.
+    """
+    if value is not None and value.isascii() and value.isdigit():
+        return max(1, min(3600, int(value[:10])))
+    try:
+        seconds = parsedate_to_datetime(value or "").timestamp() - now
+    except (ValueError, OverflowError):  # no date, or one that no clock shows
+        return 5
+    return max(1, min(3600, int(seconds)))
+
+
+def failure(error: Exception) -> ProviderUnavailable:
+    """Log the cause of a failed call by its name, and return the refusal that it becomes."""
+    tls = tls_error(error)
+    if tls is None:
+        logger.warning("identity provider failed error=%s", type(error).__name__)
+        return ProviderUnavailable("connection")
+    names = type(tls).__name__, tls.reason, getattr(tls, "verify_message", "-")
+    logger.warning("identity provider failed error=%s reason=%s cause=%r", *names)
+    return ProviderUnavailable("tls")
+
+
+def tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the TLS failure behind `error`, which httpx reports as one of the connection."""
+    while error is not None:
+        # Those of aiohttp count as `ssl.SSLError` too, but have no reason.
+        if isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
