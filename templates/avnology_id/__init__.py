@@ -1,6 +1,6 @@
 """A client of Avnology ID with the surface that its FastAPI guide uses.
 
-It stands in for the vendor's package of this import name, which nobody can install yet, and leaves
+It stands in for the vendor's package of this import name, which cannot be installed yet, and leaves
 out what this service does not call. Pages of the documentation are named from
 https://docs-id.avnology.net on.
 """

@@ -94,7 +94,7 @@ class Platform:
         fields = {"grant_type": "client_credentials"}
         if scopes:
             fields["scope"] = " ".join(sorted(scopes))
-        # Counted from before the call: the token is never believed to live longer than it does.
+        # Counted from before the call, so that the token is never used after its expiry.
         now = self._clock()
         reply = await self.ask(self._token_endpoint, fields)
         return read(reply, lambda document: token_set(document, now))

@@ -26,7 +26,7 @@ class TokenIntrospection:
     org_id: str | None = None
     org_name: str | None = None
     raw: bytes = field(default=b"{}", repr=False)
-    """The answer as it came, for whoever judges the token by further claims. Not documented."""
+    """The response as it came, with all claims. Not documented."""
 
     @property
     def organization_id(self) -> str | None:

@@ -21,7 +21,7 @@ class OwnTokens:
         self._pending: dict[frozenset[str], asyncio.Task[TokenSet]] = {}
 
     async def get(self, scopes: frozenset[str]) -> TokenSet:
-        """Return a token with `scopes`. Whoever comes while one is fetched gets that one."""
+        """Return a token with `scopes`. Concurrent callers share one call."""
         kept = self._kept.get(scopes)
         if kept is not None and self._clock() < _renewal(kept):
             return kept
@@ -30,7 +30,7 @@ class OwnTokens:
             task = asyncio.create_task(self._renew(scopes))
             self._pending[scopes] = task
             task.add_done_callback(lambda done: self._finish(scopes, done))
-        # Whoever goes away meanwhile does not take the token away from the others.
+        # Shielded: one caller's cancellation must not cancel the shared call.
         return await asyncio.shield(task)
 
     def discard(self, scopes: frozenset[str], refused: TokenSet) -> None:
@@ -53,7 +53,7 @@ class OwnTokens:
     def _finish(self, scopes: frozenset[str], task: asyncio.Task[TokenSet]) -> None:
         del self._pending[scopes]
         if not task.cancelled():
-            task.exception()  # seen, even if nobody waits any more
+            task.exception()  # retrieved, even if no caller waits any more
 
 
 def _renewal(token: TokenSet) -> float:

@@ -271,7 +271,7 @@ class Gate(httpx.AsyncBaseTransport):
 
 
 async def test_calls_in_flight_are_bounded() -> None:
-    """Whoever finds all places taken waits a moment, and is told to come back."""
+    """A call without a place waits a moment, then fails."""
     gate = Gate()
     client = connect("http://id.example", 1, gate)
     calls = [

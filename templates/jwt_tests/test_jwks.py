@@ -157,7 +157,7 @@ def test_a_key_that_is_gone_is_not_used(client: TestClient, issuer: Issuer, cloc
 def test_keys_are_fetched_again_before_they_are_old(
     client: TestClient, issuer: Issuer, clock: Clock
 ) -> None:
-    """Nobody waits for it: the request that finds them ageing goes on with them."""
+    """No request waits for it: they go on with the old keys."""
     status(client, token(signer()))
     clock.now += REFRESH_AGE - 1
     status(client, token(signer()))
@@ -270,7 +270,7 @@ def test_a_start_without_the_issuer_is_over_when_it_is_over(
 
 @pytest.mark.anyio
 async def test_a_hundred_first_requests_cost_one_fetch(clock: Clock) -> None:
-    """Whoever comes while the keys are on their way waits for the same ones."""
+    """Concurrent requests share one fetch, and one cancellation cancels no other."""
     fetches = 0
     answered = asyncio.Event()
 
@@ -372,7 +372,7 @@ def test_readiness_does_not_wait_for_fresh_keys(start: Start, issuer: Issuer, cl
 
 
 def test_the_issuers_rate_limit_is_passed_on(start: Start, issuer: Issuer) -> None:
-    """I9: while there are no keys, whoever calls waits as long as we have to."""
+    """While there are no keys, callers get the Retry-After of the issuer."""
     issuer.answer = lambda: httpx.Response(429, headers={"Retry-After": "7"})
     client = start(httpx.MockTransport(issuer), OLYMPUS_ISSUER=ISSUER)
     response = client.get("/widgets", headers=bearer(token(signer())))

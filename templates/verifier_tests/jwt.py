@@ -217,7 +217,7 @@ HEADERS: dict[str, dict[str, object] | bytes] = {
 def test_a_header_that_asks_for_more_is_refused(
     client: TestClient, key: Signer, asked: list[httpx.Request], header: dict[str, object] | bytes
 ) -> None:
-    """The signature is good in every row: only the header is not. Nobody is asked because of it."""
+    """The signature is good in every row, only the header is not. It causes no fetch of keys."""
     assert status(client, key.token(CLAIMS, header)) == 401
     assert len(asked) == 1
 
@@ -254,7 +254,7 @@ def test_an_algorithm_is_a_name_and_not_a_part_of_one(key: Signer) -> None:
 def test_an_absurd_name_of_a_key_is_not_looked_up(
     client: TestClient, key: Signer, asked: list[httpx.Request], clock: Clock
 ) -> None:
-    """K8: nobody is asked for a key whose name could not be one."""
+    """A key id that is too long causes no fetch of keys."""
     status(client, key.token(CLAIMS))
     clock.now += 60
 
@@ -289,7 +289,7 @@ def test_the_public_key_is_no_shared_secret(start: Start, key: Signer, algorithm
 
 
 def respell(segment: str) -> str:
-    """Return another spelling of the same bytes: the last character has bits that nobody reads."""
+    """Return another spelling of the same bytes: the last character has spare bits."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return segment[:-1] + alphabet[alphabet.index(segment[-1]) ^ 1]
 
@@ -323,7 +323,7 @@ def test_a_mangled_token_is_refused(client: TestClient, key: Signer, name: str) 
 
 
 def test_a_foreign_token_of_our_name_is_refused(client: TestClient) -> None:
-    """K1: whoever names our key has not got it."""
+    """A key id does not prove that the token is signed with that key."""
     forged = signer(number=9).token(CLAIMS, {"kid": "key-1"})
 
     assert status(client, forged) == 401

@@ -93,7 +93,7 @@ REFUSED = {
     "C5-audience-is-missing": without("aud"),
     "C6-issuer-has-a-slash": {**GOOD, "iss": "http://localhost:3102/"},
     "C6-issuer-in-another-case": {**GOOD, "iss": "http://LOCALHOST:3102"},
-    "C7-nobody": without("sub", "client_id"),
+    "no subject and no client": without("sub", "client_id"),
     "C7-subject-is-empty": {**GOOD, "sub": ""},
     "C7-subject-is-blank": {**GOOD, "sub": " \t"},
     "C7-client-is-blank": {**without("sub"), "client_id": " "},
@@ -124,7 +124,7 @@ def test_a_leeway_of_nothing_is_exact(start: Start) -> None:
 
 
 def test_scopes_have_no_separator_but_the_space(answer: Beside) -> None:
-    """C9: a tab or a no-break space inside is part of a name that nobody asks for."""
+    """A tab or a no-break space is part of the name of a scope."""
     client = answer({**GOOD, "scope": "read:widgets\twrite:widgets\u00a0write:widgets"})
     response = client.post("/widgets", headers=bearer("opaque"), json={"name": "lever"})
 
@@ -285,7 +285,7 @@ def test_the_longest_token_is_asked_about(client: TestClient, provider: Provider
 def test_an_outage_is_over_when_it_is_over(
     client: TestClient, provider: Provider, token: IssueToken
 ) -> None:
-    """I6: each request asks anew, so the first one after the outage is let in."""
+    """Each request calls the provider, so the first one after the outage is accepted."""
     good = token()
     provider.outage = True
     during = status(client, good)
@@ -307,7 +307,7 @@ def test_a_refresh_token_without_its_prefix_is_refused(
 
 
 def test_a_provider_that_vouches_for_anything_is_not_ready(answer: Beside) -> None:
-    """The probe is a token that nobody issued; whoever calls it active checks nothing."""
+    """The probe is a token that was never issued. A provider that accepts it checks nothing."""
     assert answer(GOOD).get("/health/ready").status_code == 503
 
 

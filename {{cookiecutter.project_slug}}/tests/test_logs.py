@@ -64,7 +64,7 @@ def test_no_log_line_and_no_answer_holds_a_token(
 def test_refused_credentials_are_loud(
     start: Start, capsys: pytest.CaptureFixture[str], status: int
 ) -> None:
-    """I8: only a person can mend it, so it is an error and not a warning among others."""
+    """I8: only an operator can fix it, so it is an ERROR."""
     client = start(httpx.MockTransport(lambda _: httpx.Response(status)))
     client.get("/widgets", headers=bearer("opaque"))
 
