@@ -1,123 +1,116 @@
-"""What the calls return. Every field that the platform may leave out has a default."""
+"""What the calls return, read strictly. Every field that the platform may leave out has a default.
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+The types are pydantic's, in strict mode: a number is no text, and `1` is no `true`.
+"""
+
+import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
-from avnology_id.answers import Malformed, flag, number, text, texts
-
-_VISIBLE = re.compile(r"[!-~]+")
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
-@dataclass(frozen=True, slots=True)
-class TokenIntrospection:
-    """What a token stands for (`/docs/api/oauth/introspect`). Times in seconds since 1970."""
+class Result(BaseModel):
+    """Base of the results: immutable, and of the known fields only."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class TokenIntrospection(Result):
+    """What a token stands for (`/docs/api/oauth/introspect`). `exp` in seconds since 1970."""
 
     active: bool
     sub: str | None = None
-    client_id: str | None = None
     scope: str = ""
     exp: float | None = None
-    iat: float | None = None
-    iss: str | None = None
-    aud: tuple[str, ...] = ()
-    token_type: str | None = None
     org_id: str | None = None
-    org_name: str | None = None
-    raw: bytes = field(default=b"{}", repr=False)
-    """The response as it came, with all claims. Not documented."""
+    raw: bytes = Field(repr=False)
+    """The response as it came, for callers that judge further claims. Not documented."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_if_active(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what is said about an inactive token (RFC 7662, section 2.2)."""
+        if document.get("active") is False:
+            return {"active": False, "raw": document["raw"]}
+        return document
+
+    @field_validator("scope", mode="before")
+    @classmethod
+    def _no_scope(cls, scope: object) -> object:
+        return "" if scope is None else scope
+
+
+class TokenSet(Result):
+    """A token for this client (`/docs/sdks/python/oauth/client-credentials`)."""
+
+    access_token: str = Field(repr=False, pattern=r"\A[!-~]+\z")
+    token_type: str = Field(default="Bearer", pattern=r"\A(?i:bearer)\z")
+    lifetime: float | None = Field(default=None, alias="expires_in")
+    received_at: float
 
     @property
-    def organization_id(self) -> str | None:
-        """The organization, as other pages spell it."""
-        return self.org_id
+    def expires_in(self) -> int:
+        """Seconds that the token lives, at most a day; 0 where the platform does not say."""
+        return int(max(0, min(self.lifetime or 0, 86_400)))
+
+    @property
+    def expires_at(self) -> datetime:
+        """The end of its life. Counted from before the call, so never too late."""
+        return datetime.fromtimestamp(self.received_at + self.expires_in, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSet:
-    """A token and when it ends (`/docs/sdks/python/oauth/client-credentials`)."""
-
-    access_token: str = field(repr=False)
-    expires_at: datetime
-    expires_in: int = 0
-    token_type: str = "Bearer"  # noqa: S105 - the name of a kind
-    scope: str = ""
-    refresh_token: str | None = field(default=None, repr=False)
-    id_token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Result):
     """A user (`/docs/api/users/get-user`). Of the person, only the id shows in its `repr`."""
 
     id: str | None = None
-    email: str | None = field(default=None, repr=False)
-    email_verified: bool = False
-    name: str | None = field(default=None, repr=False)
-    """How people call the user, made of what the platform has."""
-    display_name: str | None = field(default=None, repr=False)
-    first_name: str | None = field(default=None, repr=False)
-    last_name: str | None = field(default=None, repr=False)
-    username: str | None = field(default=None, repr=False)
-    organization_id: str | None = None
+    email: str | None = Field(default=None, repr=False)
+    display_name: str | None = Field(default=None, repr=False)
+    first_name: str | None = Field(default=None, repr=False)
+    last_name: str | None = Field(default=None, repr=False)
+    names: str | dict[str, str | None] | None = Field(default=None, alias="name", repr=False)
+
+    @property
+    def name(self) -> str | None:
+        """The name to display, else the first and the last name, flat or nested."""
+        if isinstance(self.names, str):
+            return self.display_name or self.names
+        nested = self.names or {}
+        parts = (self.first_name or nested.get("first"), self.last_name or nested.get("last"))
+        return self.display_name or " ".join(part for part in parts if part) or None
 
 
-def token_introspection(document: Mapping[str, object], raw: bytes) -> TokenIntrospection:
-    """Make the result of an introspection. Of an inactive token nothing else is known."""
-    if not flag(document, "active"):
-        return TokenIntrospection(active=False, raw=raw)
-    return TokenIntrospection(
-        active=True,
-        sub=text(document, "sub"),
-        client_id=text(document, "client_id"),
-        scope=" ".join(texts(document, "scope")),
-        exp=number(document, "exp"),
-        iat=number(document, "iat"),
-        iss=text(document, "iss"),
-        aud=texts(document, "aud"),
-        token_type=text(document, "token_type"),
-        org_id=text(document, "org_id") or text(document, "organization_id"),
-        org_name=text(document, "org_name"),
-        raw=raw,
-    )
+class Permission(Result):
+    """The outcome of a check (`/docs/api/permissions/check`)."""
+
+    allowed: bool
 
 
-def token_set(document: Mapping[str, object], now: float) -> TokenSet:
-    """Make the result of a grant. Without `expires_in`, or with a strange one, it ends at once."""
-    access_token = text(document, "access_token") or ""
-    token_type = text(document, "token_type") or "Bearer"
-    if not _VISIBLE.fullmatch(access_token) or token_type.lower() != "bearer":
-        raise Malformed("access_token")
-    expires_in = int(max(0, min(number(document, "expires_in") or 0, 86_400)))
-    return TokenSet(
-        access_token=access_token,
-        expires_at=datetime.fromtimestamp(now + expires_in, UTC),
-        expires_in=expires_in,
-        token_type=token_type,
-        scope=" ".join(texts(document, "scope")),
-        refresh_token=text(document, "refresh_token"),
-        id_token=text(document, "id_token"),
-    )
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Parse a JSON object: UTF-8, no name twice, no NaN, no half of a surrogate pair.
+
+    Raises `ValueError` or `RecursionError`, whose text may quote the document.
+    """
+    text = raw.decode()
+    document: object = _DECODER.decode(text)
+    if "\\u" in text:
+        json.dumps(document, ensure_ascii=False).encode()
+    if not isinstance(document, dict):
+        raise ValueError("no object")
+    return document
 
 
-def user(document: Mapping[str, object]) -> User:
-    """Make a user of flat names (`first_name`), as REST has them, or nested ones (`name.first`)."""
-    nested = document.get("name")
-    names = nested if isinstance(nested, dict) else {}
-    whole = None if isinstance(nested, dict) else text(document, "name")
-    first_name = text(document, "first_name") or text(names, "first")
-    last_name = text(document, "last_name") or text(names, "last")
-    display_name = text(document, "display_name")
-    both = " ".join(name for name in (first_name, last_name) if name)
-    return User(
-        id=text(document, "id"),
-        email=text(document, "email"),
-        email_verified=document.get("email_verified") is True,
-        name=display_name or whole or both or None,
-        display_name=display_name,
-        first_name=first_name,
-        last_name=last_name,
-        username=text(document, "username"),
-        organization_id=text(document, "organization_id"),
-    )
+def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    pairs = list(pairs)
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a name stands twice")
+    return document
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_refuse)

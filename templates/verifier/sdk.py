@@ -1,17 +1,19 @@
 """Asks Avnology ID about a token: introspection (RFC 7662) through its client."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
 from avnology_id import AsyncAvnologyId
-from avnology_id.errors import AvnologyIdError
+from avnology_id.errors import AvnologyIdError, OAuthError, RateLimitError
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.auth.outages import unavailable
 from app.auth.principal import ORGANIZATION
 from app.settings import Settings
+
+logger = logging.getLogger("app.auth")
 
 PROBE = "readiness-probe"
 """A token that no provider issues: asking about it proves that asking works."""
@@ -64,8 +66,31 @@ async def open_verifier(
         transport=transport,
         clock=clock,
     )
-    async with client:
+    try:
         yield ProviderVerifier(client)
+    finally:
+        await client.close()
+
+
+def unavailable(error: AvnologyIdError) -> ProviderUnavailable:
+    """Return the refusal that an error of the client becomes, and log what an operator looks for.
+
+    The platform's own text stays out of both: it may hold a token or a name.
+    """
+    marks = {"code": error.code, "status": error.status_code, "request_id": error.request_id}
+    if error.status_code is None and error.message:
+        marks["cause"] = repr(error.message)
+    cause = " ".join(f"{name}={mark}" for name, mark in marks.items() if mark is not None)
+    if isinstance(error, OAuthError) or error.status_code in (401, 403):
+        # Our own credentials: never the caller's fault, and only an operator can fix them.
+        logger.error("identity provider refuses this service %s", cause)
+        return ProviderUnavailable("own_credentials", lacks="credentials that it accepts")
+    logger.warning("identity provider failed %s", cause)
+    if isinstance(error, RateLimitError):
+        return ProviderUnavailable("rate_limit", error.retry_after)
+    if error.status_code in (None, 200):
+        return ProviderUnavailable(error.code)
+    return ProviderUnavailable(f"status_{error.status_code}")
 
 
 def claims_of(answer: bytes) -> Claims:

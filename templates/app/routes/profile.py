@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.auth import Principal, user_bearer
 from app.auth.errors import REFUSALS, Refusal
-from app.auth.outages import unavailable
+from app.auth.verifier import unavailable
 
 router = APIRouter(prefix="/api", tags=["profile"], responses=REFUSALS)
 

@@ -4,9 +4,10 @@ Written against the import name and what is documented about it, so that these t
 vendor's package fits when it takes the place of the folder `avnology_id`.
 """
 
+import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Annotated, Any
 
 import pytest
@@ -124,21 +125,18 @@ def test_the_guides_service_works(platform: Provider, url: str) -> None:
     ]
 
 
-async def test_an_active_token_is_described(client: AsyncAvnologyId, platform: Provider) -> None:
+async def test_active_token(client: AsyncAvnologyId, platform: Provider) -> None:
+    """`raw` is beyond the documentation: `app/auth/verifier.py` judges every claim of it."""
     result = await client.oauth.introspect_token(token=platform.issue(subject=ANNA))
 
-    assert result.active is True
-    assert (result.sub, result.client_id, result.iss) == (ANNA, "writer", result.iss)
+    assert (result.active, result.sub, result.org_id) == (True, ANNA, "org_7a2b3c4d")
     assert result.scope == "read:widgets write:widgets"
-    assert list(result.aud) == ["https://widgets.example"]
-    assert (result.token_type, result.org_id) == ("Bearer", "org_7a2b3c4d")
     assert result.exp is not None
-    assert result.iat is not None
-    assert result.exp - result.iat == 3600
+    assert result.exp - time.time() == pytest.approx(3600, abs=30)
+    assert json.loads(result.raw)["client_id"] == "writer"
 
 
-async def test_an_inactive_token_is_no_error(client: AsyncAvnologyId, platform: Provider) -> None:
-    """And what is not known of it does not break who reads it."""
+async def test_inactive_token_is_no_error(client: AsyncAvnologyId, platform: Provider) -> None:
     revoked = platform.issue()
     platform.revoke(revoked)
 
@@ -149,110 +147,56 @@ async def test_an_inactive_token_is_no_error(client: AsyncAvnologyId, platform: 
         assert (result.sub, result.org_id, result.scope.split()) == (None, None, [])
 
 
-async def test_a_client_gets_a_token_for_itself(client: AsyncAvnologyId) -> None:
+async def test_token_for_the_client_itself(client: AsyncAvnologyId) -> None:
     token = await client.oauth.client_credentials(scopes=["admin:users:read"])
 
     assert (await client.oauth.introspect_token(token=token.access_token)).sub == "service"
     assert token.expires_in == 3600
-    assert isinstance(token.expires_at, datetime)
-    assert token.expires_at.timestamp() > datetime.now().timestamp()
+    assert token.expires_at.timestamp() > time.time()
 
 
-async def test_a_user_is_found(client: AsyncAvnologyId) -> None:
-    user = await client.admin.get_user(user_id=ANNA)
-
-    assert (user.id, user.email, user.name) == (ANNA, "anna@example.org", "Anna Example")
-
-
-@pytest.mark.parametrize("user_id", ["usr_nobody", "../oauth2/token", "a b", "ü", "%2e%2e", "a?b"])
-async def test_an_unknown_user_is_an_error(client: AsyncAvnologyId, user_id: str) -> None:
-    """Whatever the id is made of, nothing else is asked for."""
+@pytest.mark.parametrize("user_id", ["usr_unknown", "../oauth2/token", "a b", "ü", "%2e%2e", "a?b"])
+async def test_unknown_user_is_an_error(client: AsyncAvnologyId, user_id: str) -> None:
     with pytest.raises(errors.NotFoundError) as refusal:
         await client.admin.get_user(user_id=user_id)
 
-    error = refusal.value
-    assert (error.code, error.status_code) == ("AVNOLOGY_AUTH_901", 404)
-    assert error.message == "Identity not found"
-    assert error.request_id is not None
-    assert error.details == {}
-
-
-@pytest.mark.parametrize(
-    ("subject", "relation", "target", "allowed"),
-    [
-        (ANNA, "editor", "apollo", True),
-        (BERT, "editor", "apollo", False),
-        (BERT, "viewer", "apollo", True),
-        (ANNA, "editor", "gemini", False),
-    ],
-)
-async def test_a_permission_is_a_yes_or_a_no(
-    client: AsyncAvnologyId, subject: str, relation: str, target: str, allowed: bool
-) -> None:
-    answer = await client.permissions.check(
-        subject=f"user:{subject}", relation=relation, object=f"project:{target}"
-    )
-
-    assert answer is allowed
+    assert (refusal.value.code, refusal.value.status_code) == ("AVNOLOGY_AUTH_901", 404)
+    assert refusal.value.request_id is not None
 
 
 async def test_wrong_credentials_are_an_error(url: str) -> None:
     client = connect(url, secret="wrong-one")
-    calls = [
+    for call in (
         client.oauth.introspect_token(token="x"),
         client.oauth.client_credentials(scopes=["admin:users:read"]),
         client.admin.get_user(user_id=ANNA),
         client.permissions.check(subject="user:a", relation="editor", object="project:b"),
-    ]
-    for call in calls:
-        with pytest.raises(errors.InvalidClientError) as refusal:
+    ):
+        with pytest.raises(errors.OAuthError) as refusal:
             await call
 
         assert (refusal.value.code, refusal.value.status_code) == ("invalid_client", 401)
     await client.close()
 
 
-async def test_nobody_at_the_address_is_an_error() -> None:
+async def test_no_platform_is_an_error() -> None:
     client = connect(f"http://{HOST}:1")
-    with pytest.raises(errors.NetworkError) as refusal:
+    with pytest.raises(errors.NetworkError) as failure:
         await client.oauth.introspect_token(token="x")
     await client.close()
 
-    assert refusal.value.status_code is None
-    assert isinstance(refusal.value, errors.AvnologyIdError)
+    assert failure.value.status_code is None
+    assert failure.value.__suppress_context__
 
 
-async def test_a_client_closes_more_than_once(url: str) -> None:
+async def test_unused_client_closes_more_than_once(url: str) -> None:
     client = connect(url)
-    await client.oauth.introspect_token(token="x")
-
     await client.close()
     await client.close()
 
 
-async def test_a_client_that_was_never_used_closes(url: str) -> None:
-    await connect(url).close()
-
-
-TREE = {
-    "AuthError": "InvalidCredentials AccountLocked AccountDisabled MfaRequired InvalidCode "
-    "ExpiredFlow PasswordBreached PasswordTooWeak DuplicateAccount",
-    "OAuthError": "InvalidGrant InvalidClient InvalidScope InsufficientScope",
-    "ApiError": "NotFound Forbidden Unauthorized Validation Conflict",
-    "AvnologyIdError": "Auth OAuth Api RateLimit Network Timeout",
-}
-
-
-@pytest.mark.parametrize("base", TREE)
-def test_the_errors_are_a_tree(base: str) -> None:
-    for name in TREE[base].split():
-        assert issubclass(getattr(errors, f"{name}Error"), getattr(errors, base))
-
-
-async def test_the_answer_is_at_hand_as_it_came(
-    client: AsyncAvnologyId, platform: Provider
-) -> None:
-    """Beyond the documentation: `app/auth/verifier.py` judges claims that have no attribute."""
-    result = await client.oauth.introspect_token(token=platform.issue())
-
-    assert result.raw.startswith(b'{"client_id":"writer","sub":"writer",')
+def test_errors_have_one_base() -> None:
+    """What `app/auth/verifier.py` catches, and what tells the errors apart."""
+    for name in ("OAuth", "Api", "RateLimit", "Network", "Timeout"):
+        assert issubclass(getattr(errors, f"{name}Error"), errors.AvnologyIdError)
+    assert issubclass(errors.NotFoundError, errors.ApiError)

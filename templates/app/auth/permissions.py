@@ -1,4 +1,4 @@
-"""Whether a user may do something with one object: the platform decides.
+"""A permission as a dependency of a route: the platform decides about each object.
 
 `Security(require_permission("editor", project_of), scopes=["write:projects"])` guards a route with
 a permission and a scope, and gives it the `Principal`.
@@ -13,14 +13,14 @@ from fastapi import HTTPException, Request, Security
 
 from app.auth.bearer import log_refusal, user_bearer
 from app.auth.errors import AuthError
-from app.auth.outages import unavailable
 from app.auth.principal import Principal
+from app.auth.verifier import unavailable
 
 MAX_ID_LENGTH = 256
 
 
 class PermissionDenied(AuthError):
-    """The token is valid, and the platform denies the permission."""
+    """The token is good and the platform denies. No other token of this caller helps."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(403, "Permission denied", reason)
@@ -29,11 +29,11 @@ class PermissionDenied(AuthError):
 def require_permission(
     relation: str, object_fn: Callable[[Request], str]
 ) -> Callable[..., Awaitable[Principal]]:
-    """Return a dependency: the caller has `relation` to the object that a request is about.
+    """Return a dependency: the calling user has `relation` to the object of a request.
 
-    `object_fn` names that object, as `project:<id>`. The scopes of the route come first. Raises
-    `AuthError`, also for a machine, as its client id is no user id. Raises 404 for an id that no
-    object can have.
+    `object_fn` names that object, as `project:<id>`. The scopes of the route come first. Machine
+    tokens are refused: a client id is no user id. Raises `AuthError`, and 404 for an id that no
+    object can have, before any call.
     """
 
     async def permitted(
@@ -53,9 +53,11 @@ def require_permission(
 async def check_permission(
     client: AsyncAvnologyId, principal: Principal, relation: str, target: str
 ) -> None:
-    """Refuse a caller who has no `relation` to `target`. An error is never a yes."""
-    check_object(target)
-    check_subject(principal.subject)
+    """Refuse a user who has no `relation` to `target`. An error never allows anything."""
+    if not is_plain(target.partition(":")[2]):
+        raise HTTPException(404, "Not found")
+    if not is_plain(principal.subject):
+        raise PermissionDenied("subject")
     try:
         allowed = await client.permissions.check(
             subject=f"user:{principal.subject}", relation=relation, object=target
@@ -66,20 +68,11 @@ async def check_permission(
         raise PermissionDenied("permission")
 
 
-def check_object(name: str) -> None:
-    """Respond 404 to an id that would change the tuple that is checked, or to an empty one."""
-    if not is_plain(name.partition(":")[2]):
-        raise HTTPException(404, "Not found")
-
-
-def check_subject(subject: str) -> None:
-    """Refuse a subject that would change the tuple that is checked."""
-    if not is_plain(subject):
-        raise PermissionDenied("subject")
-
-
 def is_plain(identifier: str) -> bool:
-    """Tell whether an id is nothing but an id in `namespace:object#relation@subject`."""
+    """Tell whether an id is nothing but an id in `namespace:object#relation@subject`.
+
+    Any other one would make another tuple of the check.
+    """
     return (
         0 < len(identifier) <= MAX_ID_LENGTH
         and identifier.isprintable()
