@@ -1,4 +1,4 @@
-"""What this service does with each type of event. Add yours to `HANDLERS`.
+"""YOURS. What this service does with each type of event. Add yours to `HANDLERS`.
 
 What a handler writes through `connection` is committed together with the end of its event: exactly
 once. What it does elsewhere can happen again after a crash or a failure. So call other systems

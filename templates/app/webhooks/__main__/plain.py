@@ -53,8 +53,7 @@ async def run(options: argparse.Namespace) -> None:
             event = found.mappings().first() or sys.exit(f"There is no event {options.id}.")
             print(json.dumps(dict(event), indent=2))
         elif options.command == "retry":
-            result = await connection.execute(database.sql(RETRY), {"id": options.id})
-            if result.rowcount != 1:
+            if (await connection.execute(database.sql(RETRY), {"id": options.id})).rowcount != 1:
                 sys.exit(f"There is no event {options.id} that is done or dead.")
         elif options.command == "purge":
             state, age = "dead" if options.dead else "done", options.days * 86_400

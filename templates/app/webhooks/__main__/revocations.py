@@ -55,13 +55,11 @@ async def run(options: argparse.Namespace) -> None:
             event = found.mappings().first() or sys.exit(f"There is no event {options.id}.")
             print(json.dumps(dict(event), indent=2))
         elif options.command == "retry":
-            result = await connection.execute(database.sql(RETRY), {"id": options.id})
-            if result.rowcount != 1:
+            if (await connection.execute(database.sql(RETRY), {"id": options.id})).rowcount != 1:
                 sys.exit(f"There is no event {options.id} that is done or dead.")
         elif options.command == "purge":
             state, age = "dead" if options.dead else "done", options.days * 86_400
-            count = await purge(database, state, age, settings.revocation_ttl)
-            print(count, "events deleted")
+            print(await purge(database, state, age, settings.revocation_ttl), "events deleted")
         elif options.command == "lift":
             await lift(database, options.subject)
 
