@@ -41,6 +41,12 @@ class Caller:
             self._names = ("X-Avnology-Signature", "X-Avnology-Timestamp")
             self._path = "/webhooks/avnology"
 
+    def __enter__(self) -> "Caller":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
     def token(self, client_id: str = "writer", **more: object) -> str:
         """Return a new token of any kind."""
         arguments = {"client_id": client_id, **more}

@@ -31,8 +31,7 @@ def make_calls(project: Path, answers: Mapping[str, Answer]) -> list[Row]:
     """Run an installed project beside its provider and make the calls of its combination."""
     mode, caching, webhooks = answers.values()
     local = mode == "jwt"
-    with running_servers(project) as servers:
-        caller = Caller(servers, str(mode))
+    with running_servers(project) as servers, Caller(servers, str(mode)) as caller:
         rows = [
             caller.row("", HEALTHY, path="/health/live"),
             caller.row("", HEALTHY, path="/health/ready"),

@@ -13,7 +13,7 @@ from tests.slow.pythons import VERSIONS, find_python, python_for, version_of
 CALLS = {
     ("good token", 200),
     ("good token", 201),
-    ("no Authorization header", "401"),
+    ("no Authorization header", 401),
     ("malformed token", 401),
     ("expired token", 401),
     ("token of another client", 401),
