@@ -29,6 +29,8 @@ def options() -> dict[str, list[Answer]]:
 
 
 OPTIONS = options()
+CHOICES: dict[str, list[Answer]] = {**OPTIONS, "__platform": ["olympus", "avnology"]}
+"""What a file can be chosen by: the answers, and the platform that follows from the mode."""
 COMBINATIONS: list[Answers] = [
     dict(zip(OPTIONS, answers, strict=True)) for answers in itertools.product(*OPTIONS.values())
 ]

@@ -13,17 +13,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.combinations import OPTIONS, ROOT, TEMPLATE
+from tests.combinations import CHOICES, ROOT, TEMPLATE
 
 VARIANTS = ROOT / "templates"
 PYPROJECT = TEMPLATE / "pyproject.toml"
 
-ONE_OR_OTHER = r"\('(\w+)' if cookiecutter\.\w+(?: == '\w+')? else '(\w*)'\)"
-PART = re.compile(rf" ~ (?:'([a-z_/]*(?:\.py)?)'|cookiecutter\.(\w+)|{ONE_OR_OTHER})")
+EITHER = r"\('(\w+)' if cookiecutter\.(?:include_|__)\w+ else '(\w*)'\)"
+PART = re.compile(rf" ~ (?:'([a-z_/]*(?:\.py)?)'|cookiecutter\.(\w+)|{EITHER})")
 STUB = re.compile(rf"# {{% include ('[a-z_/]+(?:\.py)?'(?:{PART.pattern})*) %}}\n")
 """All that may stand in a Python file that differs by an answer.
 
-It names one file, or some: one for each answer, or one for an answer and another for all the rest.
+It names one file, or one for each answer, or one for yes and one for no. No file serves an answer
+that it does not name.
 """
 
 COMPOSED = {
@@ -67,7 +68,7 @@ def included(stub: str) -> list[str]:
     if match is None:
         return []
     parts = [
-        [text] if text else OPTIONS[question] if question else [one, other]
+        [text] if text else CHOICES[question] if question else [one, other]
         for text, question, one, other in PART.findall(" ~ " + match[1])
     ]
     return ["".join(map(str, choice)) for choice in itertools.product(*parts)]
@@ -112,7 +113,7 @@ def ruff(folder: Path, *arguments: str) -> str:
 
 def test_there_is_python_to_look_at() -> None:
     """The tests below would be content with nothing."""
-    assert {TEMPLATE / "app" / "main.py", VARIANTS / "verifier" / "introspection.py"} <= set(PYTHON)
+    assert {TEMPLATE / "app" / "main.py", VARIANTS / "app" / "auth" / "verifier" / "introspection.py"} <= set(PYTHON)
 
 
 @each_python_file

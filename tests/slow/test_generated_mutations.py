@@ -25,7 +25,7 @@ MUTATED: list[tuple[Answers, list[str]]] = [
     ),
     (
         {"validation_mode": "jwt", "include_caching": False, "include_webhooks": False},
-        ["app/auth/jwk.py", "app/auth/jwks.py", "app/auth/jws.py", "app/auth/verifier.py"],
+        ["app/auth/jwt", "app/auth/verifier.py"],
     ),
     (
         {"validation_mode": "introspection", "include_caching": True, "include_webhooks": True},

@@ -1,1 +1,1 @@
-# {% include 'openapi_tests/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}
+# {% include 'tests/test_openapi/' ~ cookiecutter.__platform ~ '.py' %}

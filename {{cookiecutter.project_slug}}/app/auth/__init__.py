@@ -1,1 +1,1 @@
-# {% include 'auth/' ~ ('caching' if cookiecutter.include_caching else 'plain') ~ '.py' %}
+# {% include 'app/auth/__init__/' ~ ('caching' if cookiecutter.include_caching else 'plain') ~ '.py' %}

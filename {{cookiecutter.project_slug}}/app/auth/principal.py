@@ -1,1 +1,1 @@
-# {% include 'principal/' ~ ('sdk' if cookiecutter.validation_mode == 'sdk' else 'olympus') ~ '.py' %}
+# {% include 'app/auth/principal/' ~ cookiecutter.__platform ~ '.py' %}

@@ -1,1 +1,1 @@
-# {% include 'verifier/' ~ cookiecutter.validation_mode ~ '.py' %}
+# {% include 'app/auth/verifier/' ~ cookiecutter.validation_mode ~ '.py' %}

@@ -19,8 +19,8 @@ from app.auth.claims import (
     without_nulls,
 )
 from app.auth.errors import InvalidToken
-from app.auth.jwks import HARD_LIMIT, KeySet
-from app.auth.jws import parse_token
+from app.auth.jwt.jwks import HARD_LIMIT, KeySet
+from app.auth.jwt.jws import parse_token
 from app.auth.policy import ACCESS_TOKEN
 from app.auth.provider import Endpoint, ProviderClient, network
 from app.settings import JwtSettings, Settings

@@ -15,7 +15,7 @@ from jose.backends.base import Key
 
 from app.auth.claims import MalformedClaims, parse_object
 
-logger = logging.getLogger("app.auth.jwk")
+logger = logging.getLogger("app.auth.jwt.jwk")
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192

@@ -8,10 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.auth.jwk import UnusableKey, VerificationKey, read_key_set
-from app.auth.jws import SignedToken
+from app.auth.jwt.jwk import UnusableKey, VerificationKey, read_key_set
+from app.auth.jwt.jws import SignedToken
 
-logger = logging.getLogger("app.auth.jwks")
+logger = logging.getLogger("app.auth.jwt.jwks")
 
 REFRESH_AGE = 480
 """Seconds after which keys in use are fetched again in the background."""

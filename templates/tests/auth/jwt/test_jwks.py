@@ -12,8 +12,8 @@ from hypothesis import given, strategies
 from starlette.testclient import TestClient
 
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.auth.jwk import UnusableKey, read_key_set
-from app.auth.jwks import (
+from app.auth.jwt.jwk import UnusableKey, read_key_set
+from app.auth.jwt.jwks import (
     FETCH_INTERVAL,
     HARD_LIMIT,
     LIFETIME,
@@ -21,10 +21,10 @@ from app.auth.jwks import (
     REFRESH_AGE,
     KeySet,
 )
-from app.auth.jws import parse_token
+from app.auth.jwt.jws import parse_token
+from tests.auth.jwt.signing import CLAIMS, ISSUER, Signer, signer
 from tests.callers import NOW, Clock, bearer
 from tests.conftest import Start
-from tests.signing import CLAIMS, ISSUER, Signer, signer
 
 ALGORITHMS = {"RS256", "ES256", "ES384", "ES512"}
 

@@ -10,11 +10,11 @@ from hypothesis import example, given, strategies
 from starlette.testclient import TestClient
 
 from app.auth.errors import InvalidToken
-from app.auth.jws import parse_token
+from app.auth.jwt.jws import parse_token
 from app.settings import Settings
+from tests.auth.jwt.signing import CLAIMS, ISSUER, Signer, encode, signer
 from tests.callers import AUDIENCE, NOW, Clock, bearer
 from tests.conftest import Start, problems
-from tests.signing import CLAIMS, ISSUER, Signer, encode, signer
 
 DEEP = b"[" * 3000 + b"]" * 3000
 HUGE = 10**400

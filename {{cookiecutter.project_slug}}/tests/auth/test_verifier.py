@@ -1,0 +1,1 @@
+# {% include 'tests/auth/test_verifier/' ~ cookiecutter.validation_mode ~ '.py' %}

@@ -1,1 +1,0 @@
-# {% include 'verifier_tests/' ~ cookiecutter.validation_mode ~ '.py' %}
