@@ -1,0 +1,32 @@
+"""Further tests of a service, which are laid beside its own."""
+
+import shutil
+from pathlib import Path
+
+from tests.combinations import Answers
+
+FURTHER = Path(__file__).parents[1] / "proof" / "service"
+
+
+def folders(answers: Answers) -> list[str]:
+    """Return the folders of `tests/proof/service/` that are for a combination."""
+    mode, caching, webhooks = answers.values()
+    is_jwt, is_sdk = mode == "jwt", mode == "sdk"
+    applies = {
+        "base": True,
+        mode: True,
+        "olympus": not is_sdk,
+        "caching": caching,
+        "webhooks": webhooks,
+        "olympus_webhooks": webhooks and not is_sdk,
+        "sdk_webhooks": webhooks and is_sdk,
+        "revocations": webhooks and (caching or is_jwt),
+    }
+    return [folder for folder, is_for in applies.items() if is_for]
+
+
+def lay_further_tests(project: Path, answers: Answers) -> None:
+    """Copy what is for a combination into `tests/` of its rendered project."""
+    for folder in folders(answers):
+        if (FURTHER / folder).is_dir():
+            shutil.copytree(FURTHER / folder, project / "tests", dirs_exist_ok=True)
