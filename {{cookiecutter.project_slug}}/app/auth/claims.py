@@ -1,37 +1,72 @@
 """What the identity provider says about a token, as typed values.
 
-A response is parsed once, here, and becomes an immutable `Claims`. This module checks the types of
+A response is parsed once, here, and becomes immutable `Claims`. This module checks the types of
 claims. `policy` checks their values.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import Annotated, Protocol
+
+import jiter
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 
 class MalformedClaims(ValueError):
     """The document breaks the protocol. The text names the claim, never its value."""
 
 
-class Claims(NamedTuple):
-    """The claims of a token. Times are in seconds since 1970. `None` means absent."""
+def _scopes(value: object) -> object:
+    """Take text apart, whose only separator is the space (RFC 6749, section 3.3)."""
+    return [scope for scope in value.split(" ") if scope] if isinstance(value, str) else value
 
-    subject: str | None = None
+
+def _names(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Scopes = Annotated[frozenset[str], Field(strict=False), BeforeValidator(_scopes)]
+Names = Annotated[frozenset[str], Field(strict=False), BeforeValidator(_names)]
+
+
+class Claims(BaseModel):
+    """The claims of a token (RFC 7662, section 2.2; RFC 9068). `None` means absent.
+
+    Times are in seconds since 1970.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    subject: str | None = Field(None, alias="sub")
     client_id: str | None = None
-    scopes: frozenset[str] = frozenset()
-    audience: frozenset[str] = frozenset()
-    issuer: str | None = None
-    expires_at: float | None = None
-    not_before: float | None = None
-    issued_at: float | None = None
+    scopes: Scopes = Field(frozenset(), alias="scp")
+    audience: Names = Field(frozenset(), alias="aud")
+    issuer: str | None = Field(None, alias="iss")
+    expires_at: float | None = Field(None, alias="exp")
+    not_before: float | None = Field(None, alias="nbf")
+    issued_at: float | None = Field(None, alias="iat")
     token_use: str | None = None
     token_type: str | None = None
-    bound: bool = False
-    """Whether the token is bound to a key (`cnf`, RFC 7800), so that it is no bearer token."""
-    extra: Mapping[str, object] = MappingProxyType({})
-    """The remaining claims, read-only all the way down."""
+    confirmation: object = Field(None, alias="cnf")
+    """The key that the token is bound to (RFC 7800). Then it is no bearer token."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _normalise(cls, document: Mapping[str, object]) -> Mapping[str, object]:
+        """Leave out null claims, which count as absent, and make the others read-only."""
+        claims = {name: _frozen(value) for name, value in document.items() if value is not None}
+        claims.pop("active", None)
+        if "scope" in claims:
+            claims.setdefault("scp", claims.pop("scope"))
+        return claims
 
     @property
     def owner(self) -> str | None:
@@ -40,6 +75,11 @@ class Claims(NamedTuple):
         Several servers send no `sub` for a machine's token.
         """
         return self.client_id if self.subject is None else self.subject
+
+    @property
+    def extra(self) -> Mapping[str, object]:
+        """The remaining claims, read-only all the way down."""
+        return MappingProxyType(self.model_extra or {})
 
 
 class TokenVerifier(Protocol):
@@ -63,120 +103,41 @@ def parse_object(raw: bytes) -> dict[str, object]:
     Raises `MalformedClaims`, whatever the bytes are.
     """
     try:
-        text = raw.decode()
-        document: object = _STRICT.decode(text)
-        if "\\u" in text:  # an escape may spell half a surrogate pair, which no response can carry
-            json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        document: object = jiter.from_json(raw, catch_duplicate_keys=True, allow_inf_nan=False)
+    except ValueError:
         # `from None`: the parser's exception quotes the document
         raise MalformedClaims("the document is not JSON") from None
     if not isinstance(document, dict):
         raise MalformedClaims("the document is not an object")
+    if not _is_finite(document):
+        raise MalformedClaims("a number is too large")
     return document
 
 
-def without_nulls(document: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the claims of `document` that are not null: a null claim counts as absent."""
-    return {name: value for name, value in document.items() if value is not None}
-
-
 def parse_claims(document: Mapping[str, object]) -> Claims:
-    """Make `Claims` of a parsed document (names of RFC 7662, section 2.2, and RFC 9068).
+    """Make `Claims` of a parsed document.
 
     Raises `MalformedClaims` when a claim has another JSON type than its definition says.
     """
-    document = without_nulls(document)
     try:
-        extra = {name: _frozen(value) for name, value in document.items() if name not in _KNOWN}
-    except RecursionError:
-        raise MalformedClaims("a claim is nested too deeply") from None
-    return Claims(
-        subject=_text(document, "sub"),
-        client_id=_text(document, "client_id"),
-        scopes=_scopes(document),
-        audience=_texts(document, "aud"),
-        issuer=_text(document, "iss"),
-        expires_at=_seconds(document, "exp"),
-        not_before=_seconds(document, "nbf"),
-        issued_at=_seconds(document, "iat"),
-        token_use=_text(document, "token_use"),
-        token_type=_text(document, "token_type"),
-        bound="cnf" in document,
-        extra=MappingProxyType(extra),
-    )
+        return Claims.model_validate(document)
+    except ValidationError as error:
+        # `from None`: pydantic's exception quotes the claim
+        raise MalformedClaims(str(error.errors()[0]["loc"][0])) from None
 
 
-_TEXTS = {"sub", "client_id", "iss", "token_use", "token_type", "scope", "scp", "aud"}
-_KNOWN = _TEXTS | {"active", "exp", "nbf", "iat", "cnf"}
-
-
-def _text(document: Mapping[str, object], name: str) -> str | None:
-    if name not in document:
-        return None
-    value = document[name]
-    if not isinstance(value, str):
-        raise MalformedClaims(name)
-    return value
-
-
-def _seconds(document: Mapping[str, object], name: str) -> float | None:
-    if name not in document:
-        return None
-    value = document[name]
-    # Not `isinstance`: `bool` is an `int` to Python, not to JSON
-    if not (type(value) is int or type(value) is float):
-        raise MalformedClaims(name)
-    try:
-        return float(value)
-    except OverflowError:
-        raise MalformedClaims(name) from None
-
-
-def _texts(document: Mapping[str, object], name: str) -> frozenset[str]:
-    value = document.get(name, [])
-    if isinstance(value, str):
-        return frozenset((value,))
-    if isinstance(value, list) and set(map(type, value)) <= {str}:
-        return frozenset(value)
-    raise MalformedClaims(name)
-
-
-def _scopes(document: Mapping[str, object]) -> frozenset[str]:
-    """Return the scopes of `scp` (a list), else of `scope`, whose only separator is the space."""
-    name = "scp" if "scp" in document else "scope"
-    value = document.get(name)
-    if isinstance(value, str):
-        return frozenset(value.split(" ")) - {""}
-    return _texts(document, name)
+def _is_finite(value: object) -> bool:
+    """Tell whether no number is infinite: `1e400` is JSON, but no number that a response has."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _frozen(value: object) -> object:
     if isinstance(value, dict):
         return MappingProxyType({name: _frozen(item) for name, item in value.items()})
     if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
+        return tuple(map(_frozen, value))
     return value
-
-
-def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise MalformedClaims("a name stands twice")
-    return document
-
-
-def _refuse_constant(name: str) -> object:
-    raise MalformedClaims("NaN and Infinity are not JSON")
-
-
-def finite(digits: str) -> float:
-    """Return a number of JSON that has a fraction or an exponent. Raises `MalformedClaims`."""
-    number = float(digits)
-    if not math.isfinite(number):
-        raise MalformedClaims("a number is too large")
-    return number
-
-
-_STRICT = json.JSONDecoder(
-    object_pairs_hook=_unique_names, parse_constant=_refuse_constant, parse_float=finite
-)
