@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -39,11 +40,12 @@ HOSTILE = {
 }
 
 DESCRIBE = """
-import json, shutil, sys
+import json, runpy, sys
+from app import about
 from app.main import create_app
 described = []
-for about in sys.argv[1:]:
-    shutil.copy(about, "app/about.toml")
+for path in sys.argv[1:]:
+    vars(about).update(runpy.run_path(path))
     described.append(create_app().openapi()["info"])
 json.dump(described, sys.stdout)
 """
@@ -81,11 +83,11 @@ def described(
 ) -> dict[str, dict[str, str]]:
     """What each service says about itself in OpenAPI, by the text it was given.
 
-    Only `about.toml` differs between them, as a test below shows, so that file is exchanged.
+    Only `about.py` differs between them, as a test below shows, so that file is exchanged.
     """
     service = tmp_path_factory.mktemp("described") / "service"
     shutil.copytree(next(iter(named.values())).path, service)
-    abouts = [project.path / "app" / "about.toml" for project in named.values()]
+    abouts = [project.path / "app" / "about.py" for project in named.values()]
     result = subprocess.run(
         [sys.executable, "-c", DESCRIBE, *abouts],
         cwd=service,
@@ -126,15 +128,15 @@ def test_a_text_arrives_in_the_readme(text: str, named: dict[str, Project]) -> N
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_text_arrives_in_openapi(text: str, described: dict[str, dict[str, str]]) -> None:
-    """The service says its name and description to whoever integrates with it."""
+    """The service says its name and description to developers who call it."""
     assert described[text]["title"] == text
     assert described[text]["description"] == text
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_text_changes_no_other_file(text: str, named: dict[str, Project], bake: Bake) -> None:
-    """No answer in free text reaches the code."""
-    repeats = {"pyproject.toml", "README.md", ".cookiecutter.json", "app/about.toml"}
+    """No answer in free text reaches the code, but for the module that holds nothing else."""
+    repeats = {"pyproject.toml", "README.md", ".cookiecutter.json", "app/about.py"}
     plain = bake(project_slug="named").contents()
 
     changed = {
@@ -160,7 +162,7 @@ def test_a_line_break_that_no_hook_refused_breaks_no_file(combination: Answers, 
     metadata = tomllib.loads(project.read("pyproject.toml"))["project"]
     assert metadata["description"] == "a b c d"
     assert metadata["authors"] == [{"name": '" \\'}]
-    assert tomllib.loads(project.read("app/about.toml"))["title"] == "A B"
+    assert runpy.run_path(str(project.path / "app/about.py"))["TITLE"] == "A B"
     assert json.loads(project.read(".cookiecutter.json"))["author"] == '" \\'
 
 
@@ -182,5 +184,5 @@ def test_no_other_file_repeats_an_answer() -> None:
         "pyproject.toml",
         "README.md",
         "{{ '.cookiecutter.json' }}",
-        "app/about.toml",
+        "app/about.py",
     }

@@ -87,7 +87,7 @@ def nested(depth: int) -> object:
 async def test_huge_claims_are_not_cached(value: object) -> None:
     """800 levels are more than can be written, and less than could be read."""
     known = cached()
-    known.source.results["huge"] = claims()._replace(extra=MappingProxyType({"ext": value}))
+    known.source.results["huge"] = parse_claims({"sub": "anna", "ext": value})
 
     assert [await known.look_up("huge"), await known.look_up("huge")] == ["anna", "anna"]
     assert len(known.source.calls) == CALLED

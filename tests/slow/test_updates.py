@@ -49,7 +49,7 @@ def test_an_update_brings_the_change_and_keeps_the_answers(created: tuple[Path, 
     """The answers are rendered again on the way, hostile ones included."""
     template, project = created
     before = Project(project).contents()
-    with (template / TEMPLATE.name / "app" / "about.toml").open("a") as about:
+    with (template / TEMPLATE.name / "app" / "about.py").open("a") as about:
         about.write("# Changed upstream.\n")
     commit(template)
 
@@ -59,5 +59,5 @@ def test_an_update_brings_the_change_and_keeps_the_answers(created: tuple[Path, 
 
     after = Project(project).contents()
     changed = {file for file in after if after[file] != before.get(file) and ".git/" not in file}
-    assert changed == {".cruft.json", "app/about.toml"}
-    assert after["app/about.toml"] == before["app/about.toml"] + b"# Changed upstream.\n"
+    assert changed == {".cruft.json", "app/about.py"}
+    assert after["app/about.py"] == before["app/about.py"] + b"# Changed upstream.\n"

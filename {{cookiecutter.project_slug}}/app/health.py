@@ -6,10 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
-from app.auth.errors import ProviderUnavailable
+from app.auth.errors import AuthError
 
 logger = logging.getLogger("app.health")
 router = APIRouter(prefix="/health", tags=["health"])
@@ -19,24 +18,10 @@ TIME_LIMIT = 1.0
 TTL = 3.0
 """Seconds that an outcome is kept, so that probes cannot overload the provider."""
 
+NOT_READY = {"description": "Something is missing"}
+
 Check = Callable[[], Awaitable[None]]
 """Raises something if the service is not ready."""
-
-
-class Live(BaseModel):
-    """The process runs."""
-
-    status: str = "ok"
-
-
-class Unavailable(BaseModel):
-    """The service cannot do its work, and what is missing for it."""
-
-    status: str = "unavailable"
-    missing: list[str]
-
-
-NOT_READY = {"model": Unavailable, "description": "Something is missing"}
 
 
 class Readiness:
@@ -52,42 +37,37 @@ class Readiness:
         self._expires_at = float("-inf")
 
     async def missing(self) -> list[str]:
-        """Return the names of the checks that fail, and what they lack. Empty means ready."""
+        """Return the names of the checks that fail."""
         async with self._running:  # concurrent probes share one outcome
             if self._clock() >= self._expires_at:
                 outcomes = await asyncio.gather(*map(self._missing_of, self._checks))
-                self._missing = [name for outcome in outcomes for name in outcome]
+                self._missing = [name for missing in outcomes for name in missing]
                 self._expires_at = self._clock() + TTL
             return self._missing
 
     async def _missing_of(self, name: str) -> list[str]:
-        reason, lacks = "timeout", None
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 await self._checks[name]()
             return []
-        except TimeoutError:
-            pass
-        except ProviderUnavailable as error:
-            reason, lacks = error.reason, error.lacks
         # Whatever a check raises, the service is not ready.
         except Exception as error:  # noqa: BLE001
-            reason = type(error).__name__
+            reason = error.reason if isinstance(error, AuthError) else type(error).__name__
         logger.warning("not ready missing=%r reason=%s", name, reason)
-        return [name] if lacks is None else [name, lacks]
+        return [name]
 
 
 @router.get("/live")
-async def live() -> Live:
+async def live() -> dict[str, str]:
     """Tell that the process runs. Makes no call."""
-    return Live()
+    return {"status": "ok"}
 
 
-@router.get("/ready", response_model=Live, responses={503: NOT_READY})
-async def ready(request: Request) -> Live | Response:
+@router.get("/ready", responses={503: NOT_READY})
+async def ready(request: Request) -> JSONResponse:
     """Tell whether the service can do its work, within a second."""
     readiness: Readiness = request.state.readiness
     missing = await readiness.missing()
     if missing:
-        return JSONResponse(Unavailable(missing=missing).model_dump(), status_code=503)
-    return Live()
+        return JSONResponse({"status": "unavailable", "missing": missing}, status_code=503)
+    return JSONResponse({"status": "ok"})

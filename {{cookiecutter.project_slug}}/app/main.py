@@ -14,8 +14,7 @@ from fastapi.routing import APIRoute, request_response
 from starlette.datastructures import State
 from starlette.responses import JSONResponse, Response
 
-from app import extensions, health
-from app.about import read_about
+from app import about, extensions, health
 from app.auth.bearer import token_in_query
 from app.auth.metadata import add_metadata
 from app.auth.token_first import check_tokens_first
@@ -40,25 +39,23 @@ def create_app(
     Tests replace the network by `transport` and the time by `clock` (seconds since 1970). Raises
     `InvalidSettings`.
     """
-    if settings is None:
-        settings = Settings.read()
+    settings = settings or Settings.read()
     configure_logging(settings.log_level)
-    about = read_about()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
         async with (
-            open_services(settings, transport, clock) as services,
+            open_services(settings, transport, clock) as (services, checks),
             extensions.resources(settings) as resources,
         ):
-            state: dict[str, object] = {**services.state(), **resources}
-            own = extensions.checks(State(state))
-            yield {**state, "readiness": health.Readiness({**services.checks, **own})}
+            state = {**services, **resources}
+            own_checks = extensions.checks(State(state))
+            yield {**state, "readiness": health.Readiness({**checks, **own_checks})}
 
     app = FastAPI(
-        title=about.title,
-        description=about.description,
-        version=about.version,
+        title=about.TITLE,
+        description=about.DESCRIPTION,
+        version=about.VERSION,
         lifespan=lifespan,
         # No span may carry a token.
         telemetry={"exclude": token_in_query},

@@ -1,13 +1,15 @@
 """What lives while the service runs: opened at the start, closed at the end."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields  # {%- if cookiecutter.include_webhooks +%}
+from collections.abc import AsyncIterator, Callable
+from contextlib import (
+    AsyncExitStack,
+    asynccontextmanager,
+)  # {%- if cookiecutter.include_webhooks +%}
 from functools import partial  # {%- endif +%}
 
 import httpx
 
-from app.about import read_about
+from app.about import REALM
 from app.auth.bearer import Authenticator  # {%- if cookiecutter.include_caching +%}
 from app.auth.cache.identity import cache_identity
 from app.auth.cache.verifier import open_cache  # {%- endif +%}
@@ -15,10 +17,7 @@ from app.auth.claims import TokenVerifier
 from app.auth.metadata import metadata_url
 from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
 from app.auth.revocations import RevocableVerifier, Revocations  # {%- endif +%}
-from app.auth.verifier import (
-    ProviderVerifier,
-    open_verifier,
-)  # {%- if cookiecutter.include_webhooks +%}
+from app.auth.verifier import open_verifier  # {%- if cookiecutter.include_webhooks +%}
 from app.background import repeating
 from app.database import open_database  # {%- endif +%}
 from app.health import Check  # {%- if cookiecutter.__revocations +%}
@@ -31,44 +30,18 @@ from app.webhooks.router import Receiver
 from app.webhooks.worker import run_worker  # {%- endif +%}
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What requests use. Each is an attribute of `request.state`."""
-
-    settings: Settings
-    provider: ProviderVerifier
-    authenticator: Authenticator
-    # {% if cookiecutter.include_webhooks %}
-    receiver: Receiver
-    # {% endif %}
-    checks: Mapping[str, Check]
-    """The readiness checks by name."""
-
-    def state(self) -> dict[str, object]:
-        """Return the services by name, for `request.state`."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
 @asynccontextmanager
 async def open_services(
-    settings: Settings,
-    transport: httpx.AsyncBaseTransport | None,
-    clock: Callable[[], float],
-) -> AsyncIterator[Services]:
-    """Open the services while the block lasts.
+    settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Callable[[], float]
+) -> AsyncIterator[tuple[dict[str, object], dict[str, Check]]]:
+    """Open what requests find in `request.state`, by name, and the readiness checks, by name.
 
     Tests replace the network by `transport` and the time by `clock` (seconds since 1970).
     """
-    policy = Policy(
-        issuer=settings.issuer,
-        audience=settings.audience,
-        client_ids=settings.allowed_client_ids,
-        leeway=settings.clock_leeway,
-    )
-    challenge_url = metadata_url(settings.resource_url) if settings.resource_url else None
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider
+        state: dict[str, object] = {"settings": settings, "provider": provider}
         checks: dict[str, Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
         identity = cache_identity(settings)
@@ -98,13 +71,18 @@ async def open_services(
         # {% endif %}
         await stack.enter_async_context(repeating(60.0, "purge", delete_old))
         await stack.enter_async_context(run_worker(inbox, handlers))
+        state["receiver"] = Receiver(settings, inbox, handlers, clock)
         # {% endif %}
-        yield Services(
-            settings=settings,
-            provider=provider,
-            authenticator=Authenticator(verifier, policy, read_about().realm, challenge_url, clock),
-            # {% if cookiecutter.include_webhooks %}
-            receiver=Receiver(settings, inbox, handlers, clock),
-            # {% endif %}
-            checks=checks,
+        state["authenticator"] = Authenticator(
+            verifier=verifier,
+            policy=Policy(
+                issuer=settings.issuer,
+                audience=settings.audience,
+                client_ids=settings.allowed_client_ids,
+                leeway=settings.clock_leeway,
+            ),
+            realm=REALM,
+            metadata_url=metadata_url(settings.resource_url) if settings.resource_url else None,
+            clock=clock,
         )
+        yield state, checks

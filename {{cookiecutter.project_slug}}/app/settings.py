@@ -13,9 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field  # {%- if cookiecutt
 from pydantic.types import SecretStr  # {%- endif +%}
 from pydantic_settings import NoDecode
 
-from app.environment import FeatureSettings
+from app.environment import FeatureSettings, check_url
 from app.team_settings import TeamSettings
-from app.urls import check_url
 
 
 def _split(value: str) -> list[str]:

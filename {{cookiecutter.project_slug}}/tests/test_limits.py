@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from app.body_limit import BodyLimit
-from app.routes.widgets import MAX_WIDGETS, NewWidget, Widgets
 from dev.provider import Provider
 from tests.callers import bearer
 from tests.conftest import IssueToken, Start
@@ -102,13 +101,6 @@ def test_the_names_of_widgets_come_back_as_they_were(client: TestClient, token: 
     response = client.post("/widgets", headers=bearer(token(WRITE)), json={"name": name})
 
     assert response.json()["name"] == name
-
-
-def test_the_number_of_widgets_is_capped() -> None:
-    widgets = Widgets()
-    kept = [widgets.add(NewWidget(name=str(number))) for number in range(MAX_WIDGETS + 3)]
-
-    assert widgets.all() == kept[3:]
 
 
 @pytest.mark.anyio

@@ -9,9 +9,9 @@ from fastapi import Request
 from pydantic import Field
 from starlette.testclient import TestClient
 
+from app.environment import is_private
 from app.settings import Settings
 from app.team_settings import TeamSettings
-from app.urls import is_private
 from dev.provider import Provider
 from tests.callers import Clock
 from tests.conftest import ENVIRON, problems, read_settings

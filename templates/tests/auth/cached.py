@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from app.auth.cache.redis_store import RedisStore
 from app.auth.cache.store import MemoryStore
 from app.auth.cache.verifier import CachedVerifier
-from app.auth.claims import Claims
+from app.auth.claims import Claims, parse_claims
 from app.auth.errors import AuthError, InvalidToken
 from app.settings import CacheSettings
 from tests.callers import NOW, Clock
@@ -89,12 +89,14 @@ class FakeRedis(Redis):
 
 def claims(subject: str = "anna", lifetime: float = 3600) -> Claims:
     """Return the claims of a valid token. `lifetime` in seconds."""
-    return Claims(
-        subject=subject,
-        client_id="site",
-        scopes=frozenset({"read:widgets"}),
-        expires_at=NOW + lifetime,
-        token_use="access_token",
+    return parse_claims(
+        {
+            "sub": subject,
+            "client_id": "site",
+            "scope": "read:widgets",
+            "exp": NOW + lifetime,
+            "token_use": "access_token",
+        }
     )
 
 

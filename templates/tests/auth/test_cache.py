@@ -55,7 +55,7 @@ LIFETIMES = {
 async def test_entry_lifetime(lifetime: float | None, later: float, calls: int) -> None:
     known = cached(CACHE_TTL="30")
     expires_at = None if lifetime is None else NOW + lifetime
-    known.source.results["good"] = claims()._replace(expires_at=expires_at)
+    known.source.results["good"] = claims().model_copy(update={"expires_at": expires_at})
     await known.look_up()
     known.clock.now += later
     await known.look_up()

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from app.auth.errors import ProviderUnavailable
-from app.auth.provider import MAX_CALLS, Endpoint, ProviderClient, network
+from app.auth.provider import MAX_CALLS, ProviderEndpoint, network
 
 pytestmark = pytest.mark.anyio
 
@@ -22,6 +22,12 @@ PATIENCE = 10.0
 HEAD = b"HTTP/1.1 200 OK\r\n"
 OK = HEAD + b"Content-Length: 2\r\n\r\n{}"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def endpoint_of(
+    transport: httpx.AsyncBaseTransport, url: str = "http://localhost"
+) -> ProviderEndpoint:
+    return ProviderEndpoint(transport, "POST", url, {}, PATIENCE, time.time)
 
 
 class Server:
@@ -76,9 +82,10 @@ def says(response: bytes, after: float = 0) -> Handler:
 async def outcome(server: Server, limit: float = PATIENCE, scheme: str = "http") -> str:
     """Return the body of a response, or the reason why there is none."""
     async with server as address, network() as transport:
-        request = Endpoint("POST", f"{scheme}://{address}", {}).request(b"token=x")
+        url = f"{scheme}://{address}"
         try:
-            return (await ProviderClient(transport, limit, time.time).send(request)).decode()
+            endpoint = ProviderEndpoint(transport, "POST", url, {}, limit, time.time)
+            return (await endpoint.call(b"token=x")).decode()
         except ProviderUnavailable as refusal:
             return refusal.reason
 
@@ -153,9 +160,9 @@ async def test_refused_connection_is_retried_once(kind: type[httpx.TransportErro
     def refuse(request: httpx.Request) -> httpx.Response:
         raise failures.pop()
 
-    client = ProviderClient(httpx.MockTransport(refuse), PATIENCE, time.time)
+    endpoint = endpoint_of(httpx.MockTransport(refuse))
     with pytest.raises(ProviderUnavailable, match="connection") as refusal:
-        await client.send(Endpoint("POST", "http://localhost/", {}).request())
+        await endpoint.call()
     assert refusal.value.__suppress_context__
     assert failures == []
 
@@ -210,9 +217,9 @@ async def test_no_cookies_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         await writer.drain()
 
     async with Server(handler) as address, network() as transport:
-        client = ProviderClient(transport, PATIENCE, time.time)
+        endpoint = endpoint_of(transport, f"http://{address}")
         for _ in range(2):
-            await client.send(Endpoint("POST", f"http://{address}", {}).request(b"token=x"))
+            await endpoint.call(b"token=x")
 
     assert [b"cookie:" in request.lower() for request in requests] == [False, False]
 
@@ -226,18 +233,17 @@ async def test_calls_in_flight_are_bounded(cancelled: bool) -> None:
         await gate.wait()
         return httpx.Response(200, content=b"{}")
 
-    client = ProviderClient(httpx.MockTransport(respond), PATIENCE, time.time)
-    request = Endpoint("POST", "http://localhost/", {}).request()
-    calls = [asyncio.create_task(client.send(request)) for _ in range(MAX_CALLS)]
+    endpoint = endpoint_of(httpx.MockTransport(respond))
+    calls = [asyncio.create_task(endpoint.call()) for _ in range(MAX_CALLS)]
     await asyncio.sleep(0)
     with pytest.raises(ProviderUnavailable, match="busy"):
-        await client.send(request)
+        await endpoint.call()
     if cancelled:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
     gate.set()
 
-    assert await client.send(request) == b"{}"
+    assert await endpoint.call() == b"{}"
     await asyncio.gather(*calls, return_exceptions=True)
     assert {call.cancelled() for call in calls} == {cancelled}

@@ -9,16 +9,14 @@ import hashlib
 import logging
 import re
 import string
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import HTTPException, WebSocketException
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
+from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 from starlette.status import WS_1008_POLICY_VIOLATION
 from starlette.types import Scope
@@ -53,9 +51,9 @@ class Authenticator:
     verifier: TokenVerifier
     policy: Policy
     realm: str
-    metadata_url: str | None = None
+    metadata_url: str | None
     """Where clients find out which authorization server issues tokens (RFC 9728)."""
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float]
     """Seconds since 1970."""
 
 
@@ -86,15 +84,8 @@ class Bearer(SecurityBase):
             check_caller(principal, self.machine)
             check_scopes(principal, security_scopes.scopes)
         except AuthError as refusal:
-            raise answered(refusal, authenticator, connection.scope, token) from None
+            raise response_to(refusal, connection.scope, token) from None
         return principal
-
-    def check_header(self, scope: Scope) -> None:
-        """Raise `AuthError` unless a request has a well-formed token. Does not verify it."""
-        try:
-            bearer_token(scope)
-        except AuthError as refusal:
-            raise answered(refusal, scope["state"]["authenticator"], scope, None) from None
 
 
 bearer = Bearer()
@@ -102,17 +93,25 @@ user_bearer = Bearer(machine=False)
 machine_bearer = Bearer(machine=True)
 
 
-def bearer_token(scope: Mapping[str, Any]) -> str:
+def check_header(scope: Scope) -> None:
+    """Raise `AuthError` unless the request of `scope` has a well-formed token. Verifies nothing."""
+    try:
+        bearer_token(scope)
+    except AuthError as refusal:
+        raise response_to(refusal, scope, None) from None
+
+
+def bearer_token(scope: Scope) -> str:
     """Return the token of an ASGI `scope`, from its one `Authorization` header and nowhere else.
 
     Raises `NotAuthenticated`, `InvalidRequest` or `InvalidToken` (RFC 6750, sections 2.1 and 3.1).
     """
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    values: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if not values:
         raise NotAuthenticated("no_header")
     if len(values) > 1:
         raise InvalidRequest("two_headers")
-    credentials: bytes = values[0]
+    credentials = values[0]
     scheme = _SCHEME.match(credentials)
     if scheme is None:
         raise NotAuthenticated("other_scheme")
@@ -135,13 +134,10 @@ def is_b64token(text: bytes) -> bool:
     return stripped != b"" and not stripped.translate(None, _ALPHABET)
 
 
-def token_in_query(scope: Mapping[str, Any]) -> bool:
+def token_in_query(scope: Scope) -> bool:
     """Tell whether a token was sent in the query, where logs and proxies would see it."""
     query: bytes = scope.get("query_string", b"")
-    return bool(query) and any(
-        name == "access_token"
-        for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    )
+    return bool(query) and "access_token" in QueryParams(query)
 
 
 def check_caller(principal: Principal, machine: bool | None) -> None:
@@ -156,11 +152,12 @@ def check_scopes(principal: Principal, required: Sequence[str]) -> None:
         raise InsufficientScope(required)
 
 
-def answered(
-    refusal: AuthError, authenticator: Authenticator, scope: Scope, token: str | None
+def response_to(
+    refusal: AuthError, scope: Scope, token: str | None
 ) -> HTTPException | WebSocketException:
     """Log a refusal and return the exception that becomes its response."""
     log_refusal(refusal, token)
+    authenticator: Authenticator = scope["state"]["authenticator"]
     refusal.add_challenge(authenticator.realm, authenticator.metadata_url)
     if scope["type"] == "websocket" and "websocket.http.response" not in scope["extensions"]:
         return WebSocketException(WS_1008_POLICY_VIOLATION, refusal.detail)

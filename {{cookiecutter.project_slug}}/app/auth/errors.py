@@ -12,7 +12,7 @@ Every refusal carries a `reason`: a fixed word for the log. No claim, no token a
 the provider goes into an exception, so none of them can leak through one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from fastapi import HTTPException
@@ -22,9 +22,11 @@ from pydantic import BaseModel
 class AuthError(HTTPException):
     """A refusal, which FastAPI turns into a response in mounted applications too."""
 
+    has_challenge: ClassVar[bool] = True
+    """Whether another token may help."""
     code: ClassVar[str | None] = None
     """The `error` of the challenge (RFC 6750, section 3.1)."""
-    scopes: tuple[str, ...] = ()
+    scopes: Sequence[str] = ()
     """The `scope` of the challenge."""
 
     def __init__(self, status: int, detail: str, reason: str) -> None:
@@ -35,29 +37,27 @@ class AuthError(HTTPException):
         return self.reason
 
     def add_challenge(self, realm: str, metadata_url: str | None) -> None:
-        """Set `WWW-Authenticate`: realm, error, scope, resource metadata.
-
-        Sources: RFC 6750, section 3; RFC 9728, section 5.1.
-        """
-        parts = {
-            "realm": realm,
-            "error": self.code,
-            "scope": " ".join(self.scopes),
-            "resource_metadata": metadata_url,
-        }
-        given = ", ".join(f'{name}="{value}"' for name, value in parts.items() if value)
-        self.headers = {"WWW-Authenticate": f"Bearer {given}"}
+        """Set `WWW-Authenticate` (RFC 6750, section 3; RFC 9728, section 5.1)."""
+        if self.has_challenge:
+            parts = {
+                "realm": realm,
+                "error": self.code,
+                "scope": " ".join(self.scopes),
+                "resource_metadata": metadata_url,
+            }
+            challenge = ", ".join(f'{name}="{value}"' for name, value in parts.items() if value)
+            self.headers = {"WWW-Authenticate": f"Bearer {challenge}"}
 
 
 class NotAuthenticated(AuthError):
-    """No token was sent: a bare challenge, without an error code (RFC 6750, section 3.1)."""
+    """No token was sent. Nothing was wrong with it, so the challenge has no error code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(401, "Not authenticated", reason)
 
 
 class InvalidRequest(AuthError):
-    """The token was sent twice, or in more than one way (RFC 6750, section 3.1)."""
+    """The token was sent in more than one way (RFC 6750, section 3.1)."""
 
     code = "invalid_request"
 
@@ -75,40 +75,36 @@ class InvalidToken(AuthError):
 
 
 class InsufficientScope(AuthError):
-    """The token is good, but a scope of the route is missing. Names the scopes the route needs."""
+    """The token is good, but lacks one of the scopes of the route."""
 
     code = "insufficient_scope"
 
-    def __init__(self, required: Iterable[str]) -> None:
+    def __init__(self, scopes: Sequence[str]) -> None:
         super().__init__(403, "insufficient_scope", "scope")
-        self.scopes = tuple(required)
+        self.scopes = scopes
 
 
 class WrongCaller(AuthError):
     """The route is for users only, or for machines only."""
 
+    has_challenge = False
+
     def __init__(self, detail: str) -> None:
         super().__init__(403, detail, "caller")
 
-    def add_challenge(self, realm: str, metadata_url: str | None) -> None:
-        """Add none: a challenge would ask for another token."""
-
 
 class ProviderUnavailable(AuthError):
-    """The identity provider gave no usable response.
+    """The identity provider gave no usable response. `retry_after` is in whole seconds.
 
-    Never a 401: clients discard good tokens on a 401. `retry_after` is in whole seconds. `lacks` is
-    what an operator has to fix, if waiting does not help. Readiness shows it.
+    Never a 401: clients discard good tokens on a 401.
     """
 
-    def __init__(self, reason: str, retry_after: int = 5, lacks: str | None = None) -> None:
-        super().__init__(503, "Identity provider unavailable", reason)
-        self.headers = {"Retry-After": str(retry_after)}
-        self.retry_after = retry_after
-        self.lacks = lacks
+    has_challenge = False
 
-    def add_challenge(self, realm: str, metadata_url: str | None) -> None:
-        """Add none: the token may be good."""
+    def __init__(self, reason: str, retry_after: int = 5) -> None:
+        super().__init__(503, "Identity provider unavailable", reason)
+        self.retry_after = retry_after
+        self.headers = {"Retry-After": str(retry_after)}
 
 
 class Refusal(BaseModel):

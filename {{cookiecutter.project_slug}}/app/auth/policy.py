@@ -55,7 +55,7 @@ def check_token_kind(claims: Claims) -> None:
 
 def check_not_bound(claims: Claims) -> None:
     """Refuse a token that is bound to a key, as no rule checks the binding (RFC 9449, 7.1)."""
-    if claims.bound:
+    if claims.confirmation is not None:
         raise InvalidToken("bound")
 
 

@@ -4,7 +4,7 @@ FastAPI reads and parses a body before it calls dependencies. Without this, any 
 the service parse one.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from app.auth.bearer import Bearer
+from app.auth.bearer import Bearer, check_header
 
 
 class TokenFirstRoute(APIRoute):
@@ -24,10 +24,9 @@ class TokenFirstRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         overrides = scope["app"].dependency_overrides
-        bearers = [next(bearers_of(each, overrides), None) for each in self.dependants]
         # A router may include the route without a bearer. Then the dependencies decide.
-        if bearers[0] is not None and None not in bearers:
-            bearers[0].check_header(scope)
+        if all(has_bearer(dependant, overrides) for dependant in self.dependants):
+            check_header(scope)
         await super().handle(scope, receive, send)
 
 
@@ -49,12 +48,10 @@ def check_tokens_first(app: FastAPI) -> None:
             check_tokens_first(route.app)
 
 
-def bearers_of(
-    dependant: Dependant, overrides: Container[Callable[..., Any] | None]
-) -> Iterator[Bearer]:
-    """Yield the bearers among the dependencies, at any depth, but for overridden ones."""
-    for dependency in dependant.dependencies:
-        if dependency.call not in overrides:
-            if isinstance(dependency.call, Bearer):
-                yield dependency.call
-            yield from bearers_of(dependency, overrides)
+def has_bearer(dependant: Dependant, overrides: Container[Callable[..., Any] | None]) -> bool:
+    """Tell whether a bearer is among the dependencies, at any depth, but for overridden ones."""
+    return any(
+        isinstance(dependency.call, Bearer) or has_bearer(dependency, overrides)
+        for dependency in dependant.dependencies
+        if dependency.call not in overrides
+    )

@@ -31,59 +31,40 @@ class Widget(NewWidget):
 
 
 class WidgetList(BaseModel):
-    """All widgets, and the subject of the token."""
+    """All widgets, the oldest first, and the subject of the token."""
 
     widgets: list[Widget]
     user: str
 
 
-class Widgets:
-    """The widgets of this process, in memory: the newest `MAX_WIDGETS` of them."""
-
-    def __init__(self) -> None:
-        self._by_id: dict[str, Widget] = {}
-
-    def all(self) -> list[Widget]:
-        """Return the widgets, the oldest first."""
-        return list(self._by_id.values())
-
-    def add(self, new: NewWidget) -> Widget:
-        """Store a widget. If there are too many, delete the oldest."""
-        widget = Widget(id=str(uuid.uuid4()), name=new.name)
-        if len(self._by_id) >= MAX_WIDGETS:
-            del self._by_id[next(iter(self._by_id))]
-        self._by_id[widget.id] = widget
-        return widget
-
-    def remove(self, widget_id: str) -> bool:
-        """Delete a widget. Return whether there was one."""
-        return self._by_id.pop(widget_id, None) is not None
-
-
-async def stored_widgets(request: Request) -> Widgets:
-    """Return the widgets of the application."""
+async def widgets_by_id(request: Request) -> dict[str, Widget]:
+    """Return the widgets of this process. They are gone when it ends."""
     state = request.app.state
     if not hasattr(state, "widgets"):
-        state.widgets = Widgets()
-    widgets: Widgets = state.widgets
+        state.widgets = {}
+    widgets: dict[str, Widget] = state.widgets
     return widgets
 
 
-StoredWidgets = Annotated[Widgets, Depends(stored_widgets)]
+Widgets = Annotated[dict[str, Widget], Depends(widgets_by_id)]
 
 
 @router.get("")
 async def list_widgets(
-    widgets: StoredWidgets, principal: Annotated[Principal, Security(bearer)]
+    widgets: Widgets, principal: Annotated[Principal, Security(bearer)]
 ) -> WidgetList:
     """List the widgets for any caller with a valid token."""
-    return WidgetList(widgets=widgets.all(), user=principal.subject)
+    return WidgetList(widgets=list(widgets.values()), user=principal.subject)
 
 
 @router.post("", status_code=201, dependencies=[Security(bearer, scopes=["write:widgets"])])
-async def create_widget(new: NewWidget, widgets: StoredWidgets) -> Widget:
+async def create_widget(new: NewWidget, widgets: Widgets) -> Widget:
     """Create a widget for a caller with the scope `write:widgets`."""
-    return widgets.add(new)
+    if len(widgets) >= MAX_WIDGETS:
+        del widgets[next(iter(widgets))]
+    widget = Widget(id=str(uuid.uuid4()), name=new.name)
+    widgets[widget.id] = widget
+    return widget
 
 
 # Deleting cannot be taken back, so the token is verified now.
@@ -92,7 +73,7 @@ async def create_widget(new: NewWidget, widgets: StoredWidgets) -> Widget:
     status_code=204,
     dependencies=[Security(fresh_bearer, scopes=["write:widgets"])],
 )
-async def delete_widget(widget_id: str, widgets: StoredWidgets) -> None:
+async def delete_widget(widget_id: str, widgets: Widgets) -> None:
     """Delete a widget for a caller with the scope `write:widgets`."""
-    if not widgets.remove(widget_id):
+    if widgets.pop(widget_id, None) is None:
         raise HTTPException(404, "Widget not found")

@@ -10,13 +10,13 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from app.about import read_about
+from app.about import REALM
 from app.auth import Principal, bearer
 from app.auth.token_first import check_tokens_first
 from tests.callers import bearer as header
 from tests.conftest import IssueToken, Start
 
-BARE = f'Bearer realm="{read_about().realm}"'
+BARE = f'Bearer realm="{REALM}"'
 NOT_JSON = b'{"name": '
 NESTED = b"[" * 100_000
 NONE: dict[str, object] = {}

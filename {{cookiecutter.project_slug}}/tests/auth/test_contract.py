@@ -7,14 +7,13 @@ from fastapi import FastAPI, Security
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.about import read_about
+from app.about import REALM
 from app.auth import Principal, machine_bearer, user_bearer
 from dev.provider import Provider
 from tests.callers import NOW, Clock, bearer
 from tests.conftest import IssueToken, Start
 
 WRITE = ("read:widgets", "write:widgets")
-REALM = read_about().realm
 
 
 def refused(response: Response) -> tuple[int, str | None, str]:

@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from cachetools import TLRUCache
+from pydantic_core import PydanticSerializationError
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.settings import CacheSettings
 
-VERSION = 2
+VERSION = 3
 """Of the written form. An entry of another version is a miss."""
 MAX_SIZE = 16_384
 """Bytes of the written form of an entry: four times a usual one. Larger ones are not cached."""
@@ -66,26 +67,14 @@ class MemoryStore:
 
 def encode(entry: CacheEntry, key: str) -> bytes | None:
     """Return an entry as JSON with its key, or `None` if it is too large or nested too deeply."""
-    claims = entry.claims
-    optional = {
-        "sub": claims.subject,
-        "client_id": claims.client_id,
-        "iss": claims.issuer,
-        "exp": claims.expires_at,
-        "nbf": claims.not_before,
-        "iat": claims.issued_at,
-        "token_use": claims.token_use,
-        "token_type": claims.token_type,
-        "cnf": claims.bound or None,
-    }
-    present = {name: value for name, value in optional.items() if value is not None}
-    lists = {"scp": sorted(claims.scopes), "aud": sorted(claims.audience)}
-    document = {**claims.extra, **present, **lists}
-    record = {"version": VERSION, "key": key, "sent_at": entry.sent_at, "claims": document}
+    record = {"version": VERSION, "key": key, "sent_at": entry.sent_at}
     try:
-        raw = json.dumps(record, separators=(",", ":"), default=_plain).encode()
-    except RecursionError:
+        claims = entry.claims.model_dump(
+            mode="json", by_alias=True, exclude_none=True, fallback=dict
+        )
+    except PydanticSerializationError:
         return None
+    raw = json.dumps({**record, "claims": claims}, separators=(",", ":")).encode()
     return raw if len(raw) <= MAX_SIZE else None
 
 
@@ -104,9 +93,3 @@ def decode(raw: bytes, key: str, now: float) -> CacheEntry | None:
         if is_ours and isinstance(claims, dict) and isinstance(sent_at, float) and sent_at <= now:
             return CacheEntry(parse_claims(claims), sent_at)
     return None
-
-
-def _plain(value: object) -> object:
-    """Return a read-only mapping as a dict, which JSON can hold."""
-    assert isinstance(value, Mapping)
-    return dict(value)

@@ -19,8 +19,8 @@ from app.auth.cache.single_flight import SingleFlight
 from app.auth.cache.store import CacheEntry, MemoryStore
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
+from app.environment import is_private
 from app.settings import CacheSettings
-from app.urls import is_private
 
 logger = logging.getLogger("app.auth.cache")
 

@@ -121,7 +121,7 @@ class KeySet:
     def _unavailable(self) -> ProviderUnavailable:
         if self._failure is None:
             return ProviderUnavailable("no_keys")
-        return ProviderUnavailable("no_keys", self._failure.retry_after, self._failure.lacks)
+        return ProviderUnavailable("no_keys", self._failure.retry_after)
 
     def _start_fetch(self) -> asyncio.Task[None] | None:
         """Return the pending fetch or a new one, `None` if the budget allows none."""
@@ -146,7 +146,7 @@ class KeySet:
             self._pending = None
 
     def _fail(self, reason: str, problem: str) -> None:
-        self._failure = ProviderUnavailable(reason, lacks=f"a usable key: {problem}")
+        self._failure = ProviderUnavailable(reason)
         logger.warning("keys cannot be used age=%.0f reason=%s", self._age(), problem)
 
 

@@ -1,7 +1,7 @@
 """Introspects tokens (RFC 7662) at the admin listener of Hydra, the server of Olympus."""
 
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import quote_plus
 
@@ -9,7 +9,7 @@ import httpx
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.auth.provider import Endpoint, ProviderClient, network
+from app.auth.provider import ProviderEndpoint, network
 from app.settings import IntrospectionSettings, Settings
 
 PROBE = "readiness-probe"
@@ -19,9 +19,8 @@ PROBE = "readiness-probe"
 class ProviderVerifier:
     """Calls the provider for every token, so a revocation shows at the next request."""
 
-    def __init__(self, settings: IntrospectionSettings, client: ProviderClient) -> None:
-        self._endpoint = Endpoint("POST", settings.hydra_introspect_url, form_headers(settings))
-        self._client = client
+    def __init__(self, introspection: ProviderEndpoint) -> None:
+        self._introspection = introspection
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return the claims of `token` (RFC 7662, section 2.2).
@@ -31,8 +30,7 @@ class ProviderVerifier:
         check_prefix(token)
         # No `scope` field: Hydra would answer "inactive" where a scope is missing, and hide a 403.
         # No `token_type_hint`: it never restricts the answer to access tokens.
-        form = b"token=" + quote_plus(token).encode()
-        body = await self._client.send(self._endpoint.request(form))
+        body = await self._introspection.call(b"token=" + quote_plus(token).encode())
         try:
             document = parse_object(body)
             check_active(document)
@@ -51,13 +49,13 @@ class ProviderVerifier:
 
 @asynccontextmanager
 async def open_verifier(
-    settings: Settings,
-    transport: httpx.AsyncBaseTransport | None,
-    clock: Callable[[], float],
+    settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Callable[[], float]
 ) -> AsyncIterator[ProviderVerifier]:
     """Open the verifier for the life of the service."""
+    url, headers = settings.hydra_introspect_url, form_headers(settings)
     async with transport or network() as opened:
-        yield ProviderVerifier(settings, ProviderClient(opened, settings.idp_timeout, clock))
+        endpoint = ProviderEndpoint(opened, "POST", url, headers, settings.idp_timeout, clock)
+        yield ProviderVerifier(endpoint)
 
 
 def form_headers(settings: IntrospectionSettings) -> dict[str, str]:
@@ -74,13 +72,13 @@ def form_headers(settings: IntrospectionSettings) -> dict[str, str]:
 
 
 def check_prefix(token: str) -> None:
-    """Refuse what is visibly a refresh token or a code of Hydra, before anyone is asked."""
+    """Refuse what is visibly a refresh token or a code of Hydra, without a call."""
     if token.startswith(("ory_rt_", "ory_ac_")):
         raise InvalidToken("prefix")
 
 
-def check_active(document: dict[str, object]) -> None:
-    """Refuse a token that the provider does not vouch for. Only a JSON `true` is a yes."""
+def check_active(document: Mapping[str, object]) -> None:
+    """Refuse a token that is not active. Only a JSON `true` means that it is."""
     active = document.get("active")
     if active is False:
         raise InvalidToken("inactive")

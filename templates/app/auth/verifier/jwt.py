@@ -11,18 +11,12 @@ import httpx
 from jose import backends
 from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
 
-from app.auth.claims import (
-    Claims,
-    MalformedClaims,
-    parse_claims,
-    parse_object,
-    without_nulls,
-)
+from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken
 from app.auth.jwt.jwks import HARD_LIMIT, KeySet
 from app.auth.jwt.jws import parse_token
 from app.auth.policy import ACCESS_TOKEN
-from app.auth.provider import Endpoint, ProviderClient, network
+from app.auth.provider import ProviderEndpoint, network
 from app.settings import JwtSettings, Settings
 
 _OF_OTHER_TOKENS = {"nonce", "at_hash", "c_hash", "s_hash", "events"}
@@ -43,7 +37,8 @@ class ProviderVerifier:
         signed = parse_token(token, self._algorithms)
         await self._keys.verify(signed)
         try:
-            document = without_nulls(parse_object(signed.payload))
+            payload = parse_object(signed.payload)
+            document = {name: value for name, value in payload.items() if value is not None}
             # What the issuer signs and names no use for is an access token, or refused below.
             claims = parse_claims({"token_use": ACCESS_TOKEN, **document})
         except MalformedClaims:
@@ -69,14 +64,11 @@ async def open_verifier(
     """
     if (backends.RSAKey, backends.ECKey) != (CryptographyRSAKey, CryptographyECKey):
         raise RuntimeError("python-jose lacks its backend: install python-jose[cryptography]")
-    endpoint = Endpoint("GET", settings.jwks_url, {})
     async with transport or network() as opened:
-        client = ProviderClient(opened, settings.idp_timeout, clock)
-
-        async def fetch() -> bytes:
-            return await client.send(endpoint.request())
-
-        keys = KeySet(fetch, settings.jwt_algorithms, clock)
+        endpoint = ProviderEndpoint(
+            opened, "GET", settings.jwks_url, {}, settings.idp_timeout, clock
+        )
+        keys = KeySet(endpoint.call, settings.jwt_algorithms, clock)
         keys.start()
         yield ProviderVerifier(settings, keys)
         keys.close()

@@ -84,7 +84,7 @@ def unavailable(error: AvnologyIdError) -> ProviderUnavailable:
     if isinstance(error, OAuthError) or error.status_code in (401, 403):
         # Our own credentials: never the caller's fault, and only an operator can fix them.
         logger.error("identity provider refuses this service %s", cause)
-        return ProviderUnavailable("own_credentials", lacks="credentials that it accepts")
+        return ProviderUnavailable("own_credentials")
     logger.warning("identity provider failed %s", cause)
     if isinstance(error, RateLimitError):
         return ProviderUnavailable("rate_limit", error.retry_after)

