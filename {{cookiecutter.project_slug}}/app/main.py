@@ -57,8 +57,8 @@ def create_app(
         description=about.DESCRIPTION,
         version=about.VERSION,
         lifespan=lifespan,
-        # No span may carry a token.
-        telemetry={"exclude": token_in_query},
+        # Log events carry exception texts. No span may carry a token.
+        telemetry={"logs": False, "metrics": False, "exclude": token_in_query},
         redirect_slashes=False,
     )
     app.add_exception_handler(RequestValidationError, refuse_body)

@@ -7,7 +7,7 @@ To delete it, delete this file and `tests/routes/test_widgets.py`, and take its 
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Security
+from fastapi import APIRouter, HTTPException, Request, Security
 from pydantic import BaseModel, Field
 
 from app.auth import Principal, bearer, fresh_bearer
@@ -37,8 +37,8 @@ class WidgetList(BaseModel):
     user: str
 
 
-async def widgets_by_id(request: Request) -> dict[str, Widget]:
-    """Return the widgets of this process. They are gone when it ends."""
+def widgets_of(request: Request) -> dict[str, Widget]:
+    """Return the widgets of this process, by id. They are gone when it ends."""
     state = request.app.state
     if not hasattr(state, "widgets"):
         state.widgets = {}
@@ -46,20 +46,18 @@ async def widgets_by_id(request: Request) -> dict[str, Widget]:
     return widgets
 
 
-Widgets = Annotated[dict[str, Widget], Depends(widgets_by_id)]
-
-
 @router.get("")
 async def list_widgets(
-    widgets: Widgets, principal: Annotated[Principal, Security(bearer)]
+    request: Request, principal: Annotated[Principal, Security(bearer)]
 ) -> WidgetList:
     """List the widgets for any caller with a valid token."""
-    return WidgetList(widgets=list(widgets.values()), user=principal.subject)
+    return WidgetList(widgets=list(widgets_of(request).values()), user=principal.subject)
 
 
 @router.post("", status_code=201, dependencies=[Security(bearer, scopes=["write:widgets"])])
-async def create_widget(new: NewWidget, widgets: Widgets) -> Widget:
+async def create_widget(request: Request, new: NewWidget) -> Widget:
     """Create a widget for a caller with the scope `write:widgets`."""
+    widgets = widgets_of(request)
     if len(widgets) >= MAX_WIDGETS:
         del widgets[next(iter(widgets))]
     widget = Widget(id=str(uuid.uuid4()), name=new.name)
@@ -73,7 +71,7 @@ async def create_widget(new: NewWidget, widgets: Widgets) -> Widget:
     status_code=204,
     dependencies=[Security(fresh_bearer, scopes=["write:widgets"])],
 )
-async def delete_widget(widget_id: str, widgets: Widgets) -> None:
+async def delete_widget(request: Request, widget_id: str) -> None:
     """Delete a widget for a caller with the scope `write:widgets`."""
-    if widgets.pop(widget_id, None) is None:
+    if widgets_of(request).pop(widget_id, None) is None:
         raise HTTPException(404, "Widget not found")
