@@ -12,15 +12,17 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, request_response
 from starlette.datastructures import State
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from app import about, extensions, health
-from app.auth.bearer import token_in_query
 from app.auth.metadata import add_metadata
 from app.auth.token_first import check_tokens_first
 from app.body_limit import BodyLimit
 from app.environment import InvalidSettings
-from app.logs import configure_logging  # {%- if cookiecutter.validation_mode == 'sdk' +%}
+from app.logging import configure_logging
+from app.metrics import serve_metrics
+from app.request_log import RequestLog  # {%- if cookiecutter.validation_mode == 'sdk' +%}
 from app.routes import profile, projects  # {%- endif +%}
 from app.services import open_services
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
@@ -40,11 +42,12 @@ def create_app(
     `InvalidSettings`.
     """
     settings = settings or Settings.read()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
         async with (
+            serve_metrics(settings.metrics_port),
             open_services(settings, transport, clock) as (services, checks),
             extensions.resources(settings) as resources,
         ):
@@ -56,13 +59,23 @@ def create_app(
         title=about.TITLE,
         description=about.DESCRIPTION,
         version=about.VERSION,
+        openapi_url="/openapi.json" if settings.docs_enabled else None,
         lifespan=lifespan,
-        # Log events carry exception texts. No span may carry a token.
-        telemetry={"logs": False, "metrics": False, "exclude": token_in_query},
+        telemetry={"logs": False, "metrics": False},  # logs would carry exception texts
         redirect_slashes=False,
     )
     app.add_exception_handler(RequestValidationError, refuse_body)
+    # The last one comes first.
     app.add_middleware(BodyLimit, max_bytes=settings.request_max_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["WWW-Authenticate", "X-Request-ID", "Retry-After"],
+        )
+    app.add_middleware(RequestLog)
     for router in extensions.routers:
         include(app, router)
     include(app, health.router)

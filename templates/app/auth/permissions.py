@@ -22,8 +22,7 @@ MAX_ID_LENGTH = 256
 class PermissionDenied(AuthError):
     """The token is good and the platform denies. No other token of this caller helps."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(403, "Permission denied", reason)
+    status, message, has_challenge = 403, "Permission denied", False
 
 
 def require_permission(

@@ -14,6 +14,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from app.auth.errors import ProviderUnavailable
+from app.metrics import provider_call
 
 logger = logging.getLogger("app.auth")
 
@@ -69,6 +70,10 @@ class ProviderEndpoint:
         Raises `ProviderUnavailable` for another status, and where no response can be read in time.
         """
         request = httpx.Request(self._method, self._url, headers=self._headers, content=body)
+        with provider_call():
+            return await self._call(request)
+
+    async def _call(self, request: httpx.Request) -> bytes:
         try:
             async with asyncio.timeout(self._time_limit):
                 await self._take_place()

@@ -27,12 +27,14 @@ from app.auth.errors import (
     InsufficientScope,
     InvalidRequest,
     InvalidToken,
+    MachineRequired,
     NotAuthenticated,
     ProviderUnavailable,
-    WrongCaller,
+    UserRequired,
 )
 from app.auth.policy import Policy
 from app.auth.principal import Principal
+from app.metrics import REFUSALS
 
 logger = logging.getLogger("app.auth")
 
@@ -81,6 +83,7 @@ class Bearer(SecurityBase):
             token = bearer_token(connection.scope)
             claims = await authenticator.verifier.verify(token, max_age=self.max_age)
             principal = authenticator.policy.admit(claims, authenticator.clock())
+            connection.state.client_id = principal.client_id  # for the log
             check_caller(principal, self.machine)
             check_scopes(principal, security_scopes.scopes)
         except AuthError as refusal:
@@ -142,8 +145,10 @@ def token_in_query(scope: Scope) -> bool:
 
 def check_caller(principal: Principal, machine: bool | None) -> None:
     """Refuse a machine where a user is needed, and a user where a machine is."""
-    if machine is not None and principal.is_machine is not machine:
-        raise WrongCaller("Machine token required" if machine else "User token required")
+    if machine is False and principal.is_machine:
+        raise UserRequired("caller")
+    if machine is True and not principal.is_machine:
+        raise MachineRequired("caller")
 
 
 def check_scopes(principal: Principal, required: Sequence[str]) -> None:
@@ -165,7 +170,8 @@ def response_to(
 
 
 def log_refusal(refusal: AuthError, token: str | None) -> None:
-    """Log why a request is refused. The token appears as the first digits of its hash."""
+    """Count and log a refusal. The token appears as the first digits of its hash."""
+    REFUSALS.labels(refusal.reason).inc()
     level = logging.WARNING if isinstance(refusal, ProviderUnavailable) else logging.INFO
     logger.log(
         level,

@@ -1,0 +1,61 @@
+"""What the service counts, for Prometheus. The names are listed in the README."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+
+from prometheus_client import Counter, Histogram, start_http_server
+
+logger = logging.getLogger("app.metrics")
+
+REQUESTS = Counter("http_requests", "Requests by route", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram("http_request_duration_seconds", "Time to respond", ["method", "route"])
+REFUSALS = Counter("auth_refusals", "Refused requests by reason", ["reason"])
+PROVIDER_CALLS = Counter("provider_calls", "Calls to the identity provider", ["outcome"])
+PROVIDER_SECONDS = Histogram("provider_call_duration_seconds", "Time of a call to the provider")
+
+
+@lru_cache(maxsize=1000)  # to look up a metric by its labels took 4 % of a request
+def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), REQUEST_SECONDS.labels(method, route)
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request and the time of its response."""
+    requests, times = _of_route(method, route, status)
+    requests.inc()
+    times.observe(seconds)
+
+
+@contextmanager
+def provider_call() -> Iterator[None]:
+    """Count a call to the identity provider, by `ok` or the reason of its failure."""
+    started, outcome = time.perf_counter(), "ok"
+    try:
+        yield
+    except Exception as error:
+        outcome = getattr(error, "reason", "error")
+        raise
+    finally:
+        PROVIDER_CALLS.labels(outcome).inc()
+        PROVIDER_SECONDS.observe(time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def serve_metrics(port: int | None) -> AsyncIterator[None]:
+    """Serve the metrics on a port of their own, so that they are not public by accident.
+
+    Serves none without a port, or if another process of this machine has it.
+    """
+    try:
+        server = start_http_server(port)[0] if port else None
+    except OSError as error:
+        logger.warning("no metrics are served port=%d reason=%s", port, error.strerror)
+        server = None
+    yield
+    if server is not None:
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
