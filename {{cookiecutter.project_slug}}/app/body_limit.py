@@ -1,5 +1,6 @@
 """How much a caller may send."""
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,7 +39,5 @@ class BodyLimit:
 
 def declared_length(scope: Scope) -> int:
     """Return the bytes that a request announces, or 0 where it says nothing that is a number."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:20])
-    return 0
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length[:20]) if length.isdecimal() else 0

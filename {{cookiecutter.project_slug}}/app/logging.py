@@ -14,6 +14,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.request_log import request_id
 
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 def configure_logging(level: str, log_format: str) -> None:
     """Send the records of the service and of its server through one handler. May be called again.
@@ -80,14 +82,11 @@ def render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 def escape_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Keep texts on one line, so that no part of them can pass for another record."""
-    return {name: _escaped(value) for name, value in event.items()}
-
-
-def _escaped(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda found: repr(found[0])[1:-1], value)
+    """Keep a text on one line, so that no part of it can pass for another record."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = CONTROLS.sub(lambda found: repr(found[0])[1:-1], value)
+    return event
 
 
 def has_no_query(record: logging.LogRecord) -> bool:

@@ -9,12 +9,12 @@ from functools import partial  # {%- endif +%}
 
 import httpx
 
-from app.about import REALM
-from app.auth.bearer import Authenticator  # {%- if cookiecutter.include_caching +%}
+# {% if cookiecutter.include_caching %}
 from app.auth.cache.identity import cache_identity
-from app.auth.cache.verifier import open_cache  # {%- endif +%}
+from app.auth.cache.verifier import open_cache
+
+# {% endif %}
 from app.auth.claims import TokenVerifier
-from app.auth.metadata import metadata_url
 from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
 from app.auth.revocations import RevocableVerifier, Revocations  # {%- endif +%}
 from app.auth.verifier import open_verifier  # {%- if cookiecutter.include_webhooks +%}
@@ -41,7 +41,13 @@ async def open_services(
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider
-        state: dict[str, object] = {"settings": settings, "provider": provider}
+        policy = Policy(
+            issuer=settings.issuer,
+            audience=settings.audience,
+            client_ids=settings.allowed_client_ids,
+            leeway=settings.clock_leeway,
+        )
+        state = {"settings": settings, "provider": provider, "policy": policy, "clock": clock}
         checks: dict[str, Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
         identity = cache_identity(settings)
@@ -73,16 +79,5 @@ async def open_services(
         await stack.enter_async_context(run_worker(inbox, handlers))
         state["receiver"] = Receiver(settings, inbox, handlers, clock)
         # {% endif %}
-        state["authenticator"] = Authenticator(
-            verifier=verifier,
-            policy=Policy(
-                issuer=settings.issuer,
-                audience=settings.audience,
-                client_ids=settings.allowed_client_ids,
-                leeway=settings.clock_leeway,
-            ),
-            realm=REALM,
-            metadata_url=metadata_url(settings.resource_url) if settings.resource_url else None,
-            clock=clock,
-        )
+        state["verifier"] = verifier
         yield state, checks

@@ -155,14 +155,12 @@ def retry_after(value: str, now: float) -> int:
 
 
 def failure(error: Exception) -> ProviderUnavailable:
-    """Log the cause of a failed call by its name, and return the refusal that it becomes."""
+    """Log a failed call by the names of its causes. Return the refusal that it becomes."""
     tls = tls_error(error)
-    if tls is None:
-        logger.warning("identity provider failed error=%s", type(error).__name__)
-        return ProviderUnavailable("connection")
-    names = type(tls).__name__, tls.reason, getattr(tls, "verify_message", "-")
-    logger.warning("identity provider failed error=%s reason=%s cause=%r", *names)
-    return ProviderUnavailable("tls")
+    name, reason = type(tls or error).__name__, getattr(tls, "reason", "-")
+    cause = getattr(tls, "verify_message", "-")
+    logger.warning("identity provider failed error=%s reason=%s cause=%r", name, reason, cause)
+    return ProviderUnavailable("connection" if tls is None else "tls")
 
 
 def tls_error(error: BaseException | None) -> ssl.SSLError | None:

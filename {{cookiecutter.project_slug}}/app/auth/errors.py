@@ -1,14 +1,5 @@
 """Why a request is refused, and what the caller sees.
 
-AuthError
-    NotAuthenticated       401  no token was sent
-    InvalidRequest         400  the token was sent in more than one way
-    InvalidToken           401  a new token may help
-    InsufficientScope      403  the token is fine, a right is missing
-    UserRequired           403  the token is fine, but it is a machine's
-    MachineRequired        403  the token is fine, but it is a user's
-    ProviderUnavailable    503  the provider gave no usable response; the token may be good
-
 Every refusal carries a `reason`: a fixed word for the log. No claim, no token and no response of
 the provider goes into an exception, so none of them can leak through one.
 """
