@@ -24,6 +24,7 @@ DEPENDENCIES = frozenset(
         "aiosqlite",
         "cachetools",
         "fastapi",
+        "fastapi-offline",
         "httpx",
         "httpx-aiohttp",
         "httpx2",

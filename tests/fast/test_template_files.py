@@ -155,7 +155,7 @@ def test_python_holds_no_template_code(path: Path) -> None:
         assert blocks
         assert all(re.search(r"# \{%[-+]? .* [-+]?%\}$", line) for line in blocks)
     elif path == NAMES:
-        text = re.sub(r'"\{\{ cookiecutter\.(__\w+_escaped|project_slug) \}\}"', "", text)
+        text = re.sub(r'"\{\{ cookiecutter\.(?:__\w+_escaped|\w+)(?: \| lower)? \}\}"', "", text)
     elif "cookiecutter" in text or "{%" in text:
         assert STUB.fullmatch(text)
     assert [line for line in text.splitlines() if re.search(r"\{\{|\}\}|\{#", line)] == []

@@ -2,15 +2,18 @@
 
 import copy
 import gc
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, request_response
+from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
@@ -29,6 +32,8 @@ from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.startup import StartInWords
 from app.webhooks.router import router as webhooks  # {%- endif +%}
 
+logger = logging.getLogger("app")
+
 
 def create_app(
     settings: Settings | None = None,
@@ -46,6 +51,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
+        logger.info("service starts", extra=about.TEMPLATE)
         async with (
             serve_metrics(settings.metrics_port),
             open_services(settings, transport, clock) as (services, checks),
@@ -55,7 +61,7 @@ def create_app(
             own_checks = extensions.checks(State(state))
             yield {**state, "readiness": health.Readiness({**checks, **own_checks})}
 
-    app = FastAPI(
+    app = (FastAPIOffline if settings.docs_enabled else FastAPI)(
         title=about.TITLE,
         description=about.DESCRIPTION,
         version=about.VERSION,
@@ -90,6 +96,7 @@ def create_app(
     if settings.resource_url:
         add_metadata(app, settings.resource_url, settings.issuer)
     check_tokens_first(app)
+    describe_template(app)
     return app
 
 
@@ -108,6 +115,18 @@ def include(app: FastAPI, router: APIRouter) -> None:
         route.dependency_overrides_provider = app
         route.app = request_response(route.get_route_handler())
         app.router.routes.append(route)
+
+
+def describe_template(app: FastAPI) -> None:
+    """Say in the OpenAPI document what the service was made from."""
+    openapi = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = openapi()
+        document["info"]["x-template"] = about.TEMPLATE
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 async def refuse_body(request: Request, error: Exception) -> Response:
