@@ -58,7 +58,7 @@ class Receiver(BaseHTTPRequestHandler):
 def project(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Return a service with the extra that the README names."""
     project = install(tmp_path_factory.mktemp("traced"), ANSWERS)
-    python = project.path / ".venv/bin/python"
+    python = str(project.path / ".venv/bin/python")
     extra = ["uv", "pip", "install", "--quiet", "--python", python, "fastapi[opentelemetry]"]
     subprocess.run(extra, env=environment(), check=True)
     return project
