@@ -5,19 +5,18 @@ import re
 import secrets
 import time
 from contextvars import ContextVar
+from http import HTTPMethod
 
 from opentelemetry import trace
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.metrics import count_request
+from app.metrics import REQUEST_SECONDS, REQUESTS
 
 logger = logging.getLogger("app.access")
 
 request_id: ContextVar[str] = ContextVar("request_id")
 """The id of the request at hand, which every log line has."""
-
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestLog:
@@ -73,9 +72,10 @@ def route_of(scope: Scope) -> str:
 
 def report(scope: Scope, status: int, seconds: float) -> None:
     """Count a request and log it, without its query and without its real path."""
-    method = scope["method"] if scope["method"] in METHODS else "other"
+    method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "other"
     route = route_of(scope)
-    count_request(method, route, status, seconds)
+    REQUESTS.labels(method, route, status).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
     fields = {"method": method, "route": route, "status": status}
     fields["duration_ms"] = round(seconds * 1000, 1)
     if client_id := scope.get("state", {}).get("client_id"):
