@@ -28,6 +28,7 @@ DEPENDENCIES = frozenset(
         "httpx-aiohttp",
         "httpx2",
         "hypothesis",
+        "jiter",
         "mypy",
         "psycopg",
         "pydantic",
