@@ -60,7 +60,7 @@ ERRORS: dict[str, tuple[int, object, type[errors.AvnologyIdError], str]] = {
     "limit": (429, {"error": "invalid_client"}, errors.RateLimitError, "invalid_client"),
     "failure": (500, {"error": "invalid_client"}, errors.AvnologyIdError, "invalid_client"),
     "no document": (403, [], errors.AvnologyIdError, "status_403"),
-    "strange fields": (404, {"code": 7, "error": {}}, errors.NotFoundError, "status_404"),
+    "strange fields": (404, {"code": 7, "error": []}, errors.NotFoundError, "status_404"),
     "created": (201, {"active": True}, errors.AvnologyIdError, "status_201"),
     "a token": (400, {"error": "at_0123abcdEF"}, errors.OAuthError, "status_400"),
 }
