@@ -147,19 +147,19 @@ class Permissions:
         Raises `ValidationError` for an id that would make another tuple of it, without a call, else
         `AvnologyIdError`: an error never means yes.
         """
-        namespace, object_id = split(object, "invalid_object")
+        namespace, object_id = namespace_and_id(object, "invalid_object")
         document = {
             "namespace": namespace,
             "object": object_id,
             "relation": relation,
-            "subject": ":".join(split(subject, "invalid_subject")),
+            "subject": ":".join(namespace_and_id(subject, "invalid_subject")),
         }
         url = self._client.base_url + CHECK
         request = httpx.Request("POST", url, headers=HEADERS, json=document)
         return (await self._client.call(request, CHECK_SCOPE, Permission)).allowed
 
 
-def split(name: str, code: str) -> tuple[str, str]:
+def namespace_and_id(name: str, code: str) -> tuple[str, str]:
     """Return the namespace and the id of `type:id`.
 
     Raises `ValidationError` with `code` unless the id is nothing but an id in

@@ -82,7 +82,7 @@ class Permission(Result):
 
 
 def parse_object(body: bytes) -> dict[str, object]:
-    """Parse a JSON object strictly: no name twice, no NaN. Leave out what is null.
+    """Parse a JSON object strictly: no name twice, no NaN. Leave out fields that are null.
 
     Raises `ValueError`, whose text may quote the document.
     """
