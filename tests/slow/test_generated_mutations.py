@@ -44,9 +44,10 @@ MUTATED: list[tuple[Answers, list[str]]] = [
         [
             "app/auth/permissions.py",
             "app/auth/principal.py",
+            "app/auth/verifier.py",
             "app/webhooks/retention.py",
             "app/webhooks/signature.py",
-            "avnology_id/webhook.py",
+            "avnology_id",
         ],
     ),
 ]
