@@ -16,8 +16,9 @@ USED_ELSEWHERE = {
     "handle": "Starlette calls it of a route",
     "format": "logging calls it of a formatter",
     "filter": "logging calls it of a filter",
+    "settings": "routes of the team read it of `request.state`",
 }
-"""Members that a framework uses."""
+"""Members that have a user outside of the template's own code."""
 READ_ELSEWHERE = {"BaseModel", "BaseSettings", "TypedDict", "Principal"}
 """Classes whose fields others read: pydantic, or routes of the team."""
 NO_USERS = {
