@@ -23,9 +23,8 @@ from app.auth.metadata import add_metadata
 from app.auth.token_first import check_tokens_first
 from app.body_limit import BodyLimit
 from app.environment import InvalidSettings
-from app.logging import configure_logging
-from app.metrics import serve_metrics
-from app.request_log import RequestLog  # {%- if cookiecutter.validation_mode == 'sdk' +%}
+from app.logging import RequestLog, configure_logging
+from app.metrics import serve_metrics  # {%- if cookiecutter.validation_mode == 'sdk' +%}
 from app.routes import profile, projects  # {%- endif +%}
 from app.services import open_services
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}

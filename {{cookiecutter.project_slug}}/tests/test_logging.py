@@ -137,6 +137,6 @@ def test_refused_credentials_are_an_error(start: Start, records: Records, status
 
 def test_refusals_hold_nothing_but_their_reason() -> None:
     """One that kept a token or a response would leave with the first traceback."""
-    kept = {"reason", "scopes", "status_code", "detail", "headers", "retry_after"}
+    kept = {"message", "reason", "scopes", "status_code", "detail", "headers", "retry_after"}
     for kind in AuthError.__subclasses__():
         assert set(vars(cast(type[InvalidToken], kind)("reason"))) <= kept

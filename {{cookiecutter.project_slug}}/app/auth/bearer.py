@@ -8,7 +8,6 @@ It is one dependency, not a chain of them, as each one costs time at every reque
 import hashlib
 import logging
 import re
-import string
 from collections.abc import Sequence
 
 from fastapi import HTTPException, WebSocketException
@@ -36,7 +35,7 @@ MAX_TOKEN_LENGTH = 8192
 
 # The scheme in any case. A longer name is another scheme.
 _SCHEME = re.compile(rb"bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
-_ALPHABET = (string.ascii_letters + string.digits + "-._~+/").encode()
+_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # `b64token` of RFC 6750, section 2.1
 
 
 class Bearer(SecurityBase):
@@ -107,16 +106,9 @@ def bearer_token(scope: Scope) -> str:
         raise errors.InvalidRequest("token_in_query")
     if len(token) > MAX_TOKEN_LENGTH:
         raise errors.InvalidToken("too_long")
-    if credentials[scheme.end()] != ord(" ") or not is_b64token(token):
+    if credentials[scheme.end()] != ord(" ") or not _TOKEN.fullmatch(token):
         raise errors.InvalidToken("malformed")
     return token.decode("ascii")
-
-
-def is_b64token(text: bytes) -> bool:
-    """Tell whether `text` is spelled as a token may be (`b64token` of RFC 6750, section 2.1)."""
-    stripped = text.rstrip(b"=")
-    # Deleting the alphabet is several times faster than a regular expression.
-    return stripped != b"" and not stripped.translate(None, _ALPHABET)
 
 
 def token_in_query(scope: Scope) -> bool:
@@ -127,10 +119,8 @@ def token_in_query(scope: Scope) -> bool:
 
 def check_caller(principal: Principal, machine: bool | None) -> None:
     """Refuse a machine where a user is needed, and a user where a machine is."""
-    if machine is False and principal.is_machine:
-        raise errors.UserRequired("caller")
-    if machine is True and not principal.is_machine:
-        raise errors.MachineRequired("caller")
+    if machine is not None and principal.is_machine is not machine:
+        raise errors.WrongCaller("Machine token required" if machine else "User token required")
 
 
 def check_scopes(principal: Principal, required: Sequence[str]) -> None:

@@ -7,34 +7,14 @@ claims. `policy` checks their values.
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import jiter
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class MalformedClaims(ValueError):
     """The document breaks the protocol. The text never has a value of it."""
-
-
-def _scopes(value: object) -> object:
-    """Take text apart, whose only separator is the space (RFC 6749, section 3.3)."""
-    return [scope for scope in value.split(" ") if scope] if isinstance(value, str) else value
-
-
-def _names(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Scopes = Annotated[frozenset[str], Field(strict=False), BeforeValidator(_scopes)]
-Names = Annotated[frozenset[str], Field(strict=False), BeforeValidator(_names)]
 
 
 class Claims(BaseModel):
@@ -47,8 +27,8 @@ class Claims(BaseModel):
 
     subject: str | None = Field(None, alias="sub")
     client_id: str | None = None
-    scopes: Scopes = Field(frozenset(), alias="scp")
-    audience: Names = Field(frozenset(), alias="aud")
+    scopes: frozenset[str] = Field(frozenset(), alias="scp", strict=False)
+    audience: frozenset[str] = Field(frozenset(), alias="aud", strict=False)
     issuer: str | None = Field(None, alias="iss")
     expires_at: float | None = Field(None, alias="exp")
     not_before: float | None = Field(None, alias="nbf")
@@ -61,11 +41,17 @@ class Claims(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _normalise(cls, document: Mapping[str, object]) -> Mapping[str, object]:
-        """Leave out null claims, which count as absent, and make the others read-only."""
+        """Leave out null claims, which count as absent, and make the others read-only.
+
+        Scopes are in `scp`, else in `scope`, whose only separator is the space (RFC 6749, 3.3).
+        """
         claims = {name: _frozen(value) for name, value in document.items() if value is not None}
         claims.pop("active", None)
-        if "scope" in claims:
-            claims.setdefault("scp", claims.pop("scope"))
+        scopes = claims.setdefault("scp", claims.pop("scope", ()))
+        if isinstance(scopes, str):
+            claims["scp"] = [scope for scope in scopes.split(" ") if scope]
+        if isinstance(audience := claims.get("aud"), str):
+            claims["aud"] = [audience]
         return claims
 
     @property
@@ -90,10 +76,6 @@ class TokenVerifier(Protocol):
 
         They are at most `max_age` seconds old. `None` leaves that to the verifier.
         """
-        ...
-
-    async def check(self) -> None:
-        """Raise `ProviderUnavailable` unless tokens can be verified now."""
         ...
 
 

@@ -15,7 +15,7 @@ class AuthError(HTTPException):
     """A refusal, which FastAPI turns into a response in mounted applications too."""
 
     status: ClassVar[int]
-    message: ClassVar[str]
+    message: str
     code: ClassVar[str | None] = None
     """The `error` of the challenge (RFC 6750, section 3.1)."""
     has_challenge: ClassVar[bool] = True
@@ -71,16 +71,14 @@ class InsufficientScope(AuthError):
         self.scopes = scopes
 
 
-class UserRequired(AuthError):
-    """The token is a machine's, and the route is for users."""
+class WrongCaller(AuthError):
+    """The route is for users only, or for machines only."""
 
-    status, message, has_challenge = 403, "User token required", False
+    status, has_challenge = 403, False
 
-
-class MachineRequired(AuthError):
-    """The token is a user's, and the route is for machines."""
-
-    status, message, has_challenge = 403, "Machine token required", False
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__("caller")
 
 
 class ProviderUnavailable(AuthError):
