@@ -63,7 +63,7 @@ class Bench:
         options = ["--no-access-log", "--timeout-graceful-shutdown", "1"]
         command = ["-m", "uvicorn", server.app, *place, *options]
         with ExitStack() as stack:
-            urls = {"{provider}": self.provider.url}
+            urls = {"{provider}": self.provider.url, "{metrics}": str(free_port())}
             if "{redis}" in server.variables.values():
                 urls["{redis}"] = stack.enter_context(self.redis())
             variables = {"LOG_LEVEL": "WARNING", **server.variables}

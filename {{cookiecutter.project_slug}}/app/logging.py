@@ -60,11 +60,11 @@ def configure_logging(level: str, log_format: str) -> None:
         if isinstance(known.formatter, stdlib.ProcessorFormatter):
             root.removeHandler(known)
     root.addHandler(handler)
-    for name in ("app", "uvicorn", "uvicorn.error", "uvicorn.access"):
-        logger = logging.getLogger(name)
-        logger.setLevel(level)
-        logger.handlers = []
-        logger.propagate = name != "uvicorn.access"  # `app.access` has a line for each request
+    logging.getLogger("app").setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        server = logging.getLogger(name)
+        server.handlers = []
+        server.propagate = name != "uvicorn.access"  # `app.access` has a line for each request
 
 
 def add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

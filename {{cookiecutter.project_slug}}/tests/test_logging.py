@@ -75,6 +75,7 @@ def test_server_logs_no_query(records: Records) -> None:
     """The server logs the handshake of a WebSocket with its query, which may hold a token."""
     configure_logging("INFO", "json")
     server = logging.getLogger("uvicorn.error")
+    server.setLevel(logging.INFO)
     server.info('%s - "WebSocket %s" 403', "127.0.0.1:1", "/a?access_token=x")
     server.info("Application startup complete.")
     logging.getLogger("uvicorn.access").info('"GET /a?access_token=x HTTP/1.1" 401')
