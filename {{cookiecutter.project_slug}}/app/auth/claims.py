@@ -56,10 +56,7 @@ class Claims(BaseModel):
 
     @property
     def owner(self) -> str | None:
-        """The subject: `sub`, else the client itself (RFC 9068, section 2.2).
-
-        Several servers send no `sub` for a machine's token.
-        """
+        """The subject, or the client of a machine's token, for which many servers send no `sub`."""
         return self.client_id if self.subject is None else self.subject
 
     @property

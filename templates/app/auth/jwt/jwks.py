@@ -96,8 +96,7 @@ class KeySet:
         limit = patience if self._failure is None else HARD_LIMIT
         await self._fetch_again(wait=age >= limit)
         if self._age() >= HARD_LIMIT:
-            failure = self._failure or ProviderUnavailable("no_keys")
-            raise ProviderUnavailable(failure.reason, failure.retry_after)
+            raise (self._failure or ProviderUnavailable("no_keys")).with_traceback(None)
 
     def _age(self) -> float:
         """Return the seconds since the keys were fetched: infinite if there are none."""
