@@ -75,7 +75,7 @@ def check_access_token(claims: Claims, document: Mapping[str, object], kind: str
     They share its keys, and in Hydra even the header `typ: JWT`. An access token of Hydra names its
     scopes; an ID token names the client as its audience and carries hashes or a nonce.
     """
-    if not _OF_OTHER_TOKENS.isdisjoint(claims.extra):
+    if not _OF_OTHER_TOKENS.isdisjoint(claims.model_extra or ()):
         raise InvalidToken("other_kind")
     names_scopes = any(document.get(name) is not None for name in ("scp", "scope"))
     if kind == "jwt" and (not names_scopes or claims.audience == {claims.client_id}):
