@@ -84,14 +84,17 @@ def test_nothing_is_left_of_answers_not_given(combination: Answers, project: Pro
 
 
 def test_nothing_speaks_of_the_template(project: Project) -> None:
-    """The project is the team's own; one paragraph of the README says where it comes from."""
+    """The project is the team's own; one section of the README says how to update it."""
     texts = project.texts()
-    del texts[".cookiecutter.json"]
+    for file in (".cookiecutter.json", *WORDS["template"]["except"]):
+        del texts[file]
 
-    provenance = re.split(r"\n{2,}", texts.pop("README.md"))
+    texts["README.md"] = re.sub(
+        r"^## Updates$.*?(?=^## |\Z)", "", texts["README.md"], flags=re.M | re.S
+    )
     left = {file: found(WORDS["template"]["only"], text) for file, text in texts.items()}
 
-    assert len([1 for paragraph in provenance if found(WORDS["template"]["only"], paragraph)]) <= 1
+    assert "## Updates" in project.read("README.md")
     assert {file: lines for file, lines in left.items() if lines} == {}
 
 
