@@ -100,8 +100,11 @@ def typed(choose: list[str], template: Template) -> Answers:
     """Return choices as they were typed. Raises `Refused` if there are none."""
     if not choose or not all("=" in pair for pair in choose):
         raise Refused(f"Say what to choose: {template.described()}.")
-    pairs = (pair.split("=", 1) for pair in choose)
-    return {name: value for name, value in pairs}
+    answers: Answers = {}
+    for pair in choose:
+        name, _, value = pair.partition("=")
+        answers[name] = value
+    return answers
 
 
 def title_of(answers: Answers, changed: Answers, version: str, new: str) -> str:
