@@ -12,6 +12,7 @@ import yaml
 
 from tests.combinations import COMBINATIONS, Answers, name
 from tests.project import Bake, Project
+from update.template import yours
 
 EXPECTED = Path(__file__).parent / "expected"
 FILES: dict[str, Any] = tomllib.loads((EXPECTED / "files.toml").read_text(encoding="utf-8"))
@@ -198,6 +199,13 @@ def test_versions_are_bounded(project: Project) -> None:
     assert [
         r for r in requirements if not re.fullmatch(r"[\w.-]+(\[\w+\])?>=[\d.]+,<[\d.]+", r)
     ] == []
+
+
+def test_cruft_skips_the_files_of_the_team(project: Project) -> None:
+    """Those that are marked, and no other."""
+    pyproject = tomllib.loads(project.read("pyproject.toml"))
+
+    assert pyproject["tool"]["cruft"]["skip"] == sorted(yours(project.path))
 
 
 def test_no_lockfile_and_no_secret_is_shipped(project: Project) -> None:
