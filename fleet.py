@@ -17,6 +17,7 @@ from update.template import (
     Answers,
     Refused,
     Template,
+    as_typed,
     files,
     is_same,
     recorded_answers,
@@ -127,7 +128,7 @@ def table(rows: list[Row]) -> str:
             "" if row.behind is None else f", {row.behind} behind" if row.behind else ", newest"
         )
         lines.append(f"{row.service}  {row.version or 'unknown version'}{behind}")
-        choices = [f"{name}={str(value).lower()}" for name, value in row.choices.items()]
+        choices = [f"{name}={as_typed(value)}" for name, value in row.choices.items()]
         shown = [choice for choice in choices if choice.startswith(("validation_", "include_"))]
         lines += [f"  {' '.join(shown)}"] if shown else []
         lines += [f"  differs: {file}" for file in row.differs]

@@ -14,6 +14,7 @@ from update.template import (
     Answers,
     Refused,
     Template,
+    as_typed,
     git,
     notes,
     recorded_answers,
@@ -70,7 +71,7 @@ def update(service: Path, base: str, choose: list[str] | None) -> int:
         if not conflicts:
             warnings.append(lock_again(service))
         print(report(service, title, conflicts, warnings))
-        print(notes(new.folder, version, new.version))
+        print(notes(new.folder, version, new.version), end="")
     return 1 if conflicts else 0
 
 
@@ -111,7 +112,9 @@ def title_of(answers: Answers, changed: Answers, version: str, new: str) -> str:
     """Return the message of the commit that the owner makes."""
     if answers == changed:
         return f"Update from olympus-fastapi {version} to {new}"
-    chosen = [f"{name}={value}" for name, value in changed.items() if answers.get(name) != value]
+    chosen = [
+        f"{name}={as_typed(changed[name])}" for name in answers if answers[name] != changed[name]
+    ]
     return f"Choose {', '.join(chosen)}"
 
 

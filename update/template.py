@@ -86,7 +86,10 @@ class Template:
     @classmethod
     def at(cls, revision: str, into: Path, repository: Path = ROOT) -> "Template":
         """Unpack a revision of the repository. Raises `Refused` if there is none."""
-        commit = git(repository, "rev-parse", "--verify", f"{revision}^{{commit}}").strip()
+        try:
+            commit = git(repository, "rev-parse", "--verify", f"{revision}^{{commit}}").strip()
+        except Refused:
+            raise Refused(f"The template has no commit {revision!r}.") from None
         index = {"GIT_INDEX_FILE": f"{into}.index"}
         git(repository, "read-tree", commit, **index)
         git(repository, "checkout-index", "--all", f"--prefix={into}/", **index)
@@ -120,7 +123,7 @@ class Template:
         choices = self.choices
         checked: Answers = {}
         for name, answer in answers.items():
-            text = str(answer).lower() if isinstance(answer, bool) else answer
+            text = as_typed(answer)
             if name not in choices:
                 raise Refused(f"There is no choice {name!r}. There are {self.described()}.")
             if choices[name] and text not in choices[name]:
@@ -155,6 +158,11 @@ class Template:
             reason = result.stderr.split("Traceback")[0].strip()
             raise Refused(f"Version {self.version} cannot be rendered: {reason}")
         return next(into.iterdir())
+
+
+def as_typed(answer: Answer) -> str:
+    """Return an answer as it is typed in a command."""
+    return str(answer).lower() if isinstance(answer, bool) else answer
 
 
 def cookiecutter(temporary: Path) -> list[str]:

@@ -98,7 +98,7 @@ def test_a_version_without_a_tag(releases: Releases, service: Path) -> None:
 
     assert "no tag v0.0.9" in refused(releases, NEXT, service)
     assert "make update FROM=<commit>" in refused(releases, NEXT, service)
-    assert "rev-parse failed" in refused(releases, NEXT, service, "--from", "nonsense")
+    assert "has no commit 'nonsense'" in refused(releases, NEXT, service, "--from", "nonsense")
     # The record of the version is a conflict, as it is not that of the commit.
     assert releases.run(NEXT, service, "--from", f"v{TREE}").returncode == 1
     conflicts = git(service, "diff", "--name-only", "--diff-filter=U").splitlines()

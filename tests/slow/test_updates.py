@@ -235,8 +235,10 @@ def test_the_commands_of_the_service(releases: Releases) -> None:
     missing = make("update", "TO=v9.9.9")
     assert missing.returncode != 0
     assert "The template has no tag v9.9.9." in missing.stderr
-    chosen = make("choose", "validation_mode=sdk", "author=A B")
-    assert chosen.stdout.startswith("Choose author=A B, validation_mode=sdk: ")
+    chosen = make("choose", "validation_mode=sdk", "author=A B", "include_caching=false")
+    assert chosen.stdout.startswith(
+        "Choose author=A B, validation_mode=sdk, include_caching=false: "
+    )
     commit(service)
     updated = make("update")
     assert updated.stdout.startswith(f"Update from olympus-fastapi {TREE} to {NEXT}: ")

@@ -155,7 +155,7 @@ def change_template(service: Path) -> None:
     """Change what a release may change: code, dependencies, settings, the README."""
     for file in TOUCHED:
         with (service / file).open("a", encoding="utf-8") as opened:
-            opened.write("# Changed by the template.\n")
+            opened.write("\n\n# Changed by the template.\n")
     edit(service / "pyproject.toml", r'"fastapi>=', '"fastapi>=0.0.1,>=')
     edit(service / "README.md", r"^## Updates\n", "## Updates\n\nChanged by the template.\n")
 
