@@ -12,9 +12,9 @@ from tests.slow.conftest import environment, install
 
 PROOFS = Path(__file__).parents[1] / "proof"
 HANDLERS = "app/webhooks/handlers.py"
-"""What proofs of the inbox replace by handlers that count."""
+"""Proofs of the inbox replace this file by handlers that count."""
 HYDRA = {name: os.environ.get(name, "") for name in ("HYDRA_PUBLIC_URL", "HYDRA_ADMIN_URL")}
-"""Where a real Hydra listens, for the proofs that run beside one."""
+"""The URLs of a real Hydra, for the proofs that run beside one."""
 
 
 def answers(mode: str, *, caching: bool, webhooks: bool) -> Answers:
@@ -45,7 +45,7 @@ ROWS: list[tuple[str, Answers]] = [
     ("proof", "answers"), ROWS, ids=[f"{proof}-{name(answers)}" for proof, answers in ROWS]
 )
 def test_proof(proof: str, answers: Answers, tmp_path: Path) -> None:
-    """Its own report says what was skipped, and why."""
+    """The output says what was skipped, and why."""
     if proof.startswith("hydra/") and not all(HYDRA.values()):
         pytest.skip(f"no real Hydra: {' and '.join(HYDRA)} are not set")
     project = install(tmp_path, answers)

@@ -61,7 +61,7 @@ def test_an_update_keeps_what_the_team_did(releases: Releases, answers: Answers)
 
     assert (result.returncode, result.stderr) == (0, "")
     assert changes(Project(releases.render(NEXT, **answers)), service) == done_by_team
-    assert {HANDLERS, "README.md", "pyproject.toml"} - {HANDLERS} <= set(done_by_team)
+    assert {"README.md", "app/extensions.py", "pyproject.toml"} <= set(done_by_team)
     assert f"Change of {NEXT}." in result.stdout
     assert f"Change of {TREE}." not in result.stdout
     assert f"By hand after {TREE}." in result.stdout

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import lru_cache
 
 from prometheus_client import Counter, Histogram, start_http_server
 
@@ -18,30 +16,16 @@ PROVIDER_CALLS = Counter("provider_calls", "Calls to the identity provider", ["o
 PROVIDER_SECONDS = Histogram("provider_call_duration_seconds", "Time of a call to the provider")
 
 
-@lru_cache(maxsize=1000)  # to look up a metric by its labels took 4 % of a request
-def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    return REQUESTS.labels(method, route, status), REQUEST_SECONDS.labels(method, route)
-
-
-def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request and the time of its response."""
-    requests, times = _of_route(method, route, status)
-    requests.inc()
-    times.observe(seconds)
-
-
 @contextmanager
 def provider_call() -> Iterator[None]:
     """Count a call to the identity provider, by `ok` or the reason of its failure."""
-    started, outcome = time.perf_counter(), "ok"
     try:
-        yield
+        with PROVIDER_SECONDS.time():
+            yield
     except Exception as error:
-        outcome = getattr(error, "reason", "error")
+        PROVIDER_CALLS.labels(getattr(error, "reason", "error")).inc()
         raise
-    finally:
-        PROVIDER_CALLS.labels(outcome).inc()
-        PROVIDER_SECONDS.observe(time.perf_counter() - started)
+    PROVIDER_CALLS.labels("ok").inc()
 
 
 @asynccontextmanager

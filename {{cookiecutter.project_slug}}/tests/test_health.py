@@ -12,7 +12,7 @@ from tests.callers import Clock
 from tests.conftest import Start
 
 
-def test_live_asks_nobody(client: TestClient, provider: Provider) -> None:
+def test_live_makes_no_call(client: TestClient, provider: Provider) -> None:
     provider.outage = True
     before = provider.calls
     response = client.get("/health/live")
@@ -53,7 +53,7 @@ def test_probing_does_not_load_the_provider(client: TestClient, provider: Provid
 
 
 @pytest.mark.anyio
-async def test_an_outcome_is_remembered_for_a_moment() -> None:
+async def test_an_outcome_is_kept_for_a_moment() -> None:
     clock = Clock()
     asked = 0
 

@@ -61,8 +61,9 @@ def test_a_body_of_exactly_the_limit_is_taken(small: TestClient, token: IssueTok
 
 
 @pytest.mark.parametrize("length", ["99999999999999999999999999", "1" * 5000])
-def test_an_absurd_length_is_too_large(small: TestClient, length: str) -> None:
-    response = small.post("/widgets", headers={"Content-Length": length}, content=b"{}")
+def test_an_absurd_length_is_too_large(small: TestClient, token: IssueToken, length: str) -> None:
+    headers = {**bearer(token(WRITE)), "Content-Length": length}
+    response = small.post("/widgets", headers=headers, content=b"{}")
 
     assert response.status_code == 413
 

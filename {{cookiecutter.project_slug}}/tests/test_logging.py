@@ -75,6 +75,7 @@ def test_server_logs_no_query(records: Records) -> None:
     """The server logs the handshake of a WebSocket with its query, which may hold a token."""
     configure_logging("INFO", "json")
     server = logging.getLogger("uvicorn.error")
+    server.setLevel(logging.INFO)
     server.info('%s - "WebSocket %s" 403', "127.0.0.1:1", "/a?access_token=x")
     server.info("Application startup complete.")
     logging.getLogger("uvicorn.access").info('"GET /a?access_token=x HTTP/1.1" 401')
@@ -137,6 +138,6 @@ def test_refused_credentials_are_an_error(start: Start, records: Records, status
 
 def test_refusals_hold_nothing_but_their_reason() -> None:
     """One that kept a token or a response would leave with the first traceback."""
-    kept = {"reason", "scopes", "status_code", "detail", "headers", "retry_after"}
+    kept = {"message", "reason", "scopes", "status_code", "detail", "headers", "retry_after"}
     for kind in AuthError.__subclasses__():
         assert set(vars(cast(type[InvalidToken], kind)("reason"))) <= kept

@@ -86,9 +86,10 @@ def test_browsers_need_a_setting(start: Start) -> None:
     assert exposed >= {"WWW-Authenticate", "X-Request-ID"}
 
 
-def test_browsers_read_refusals(start: Start) -> None:
+def test_browsers_read_refusals(start: Start, token: IssueToken) -> None:
     client = start(CORS_ORIGINS="https://app.example")
-    large = client.post("/widgets", headers={**BROWSER, "Content-Length": "99999999"})
+    headers = {**BROWSER, **bearer(token(scopes=("write:widgets",)))}
+    large = client.post("/widgets", headers={**headers, "Content-Length": "99999999"})
     preflight = client.options(
         "/widgets",
         headers={

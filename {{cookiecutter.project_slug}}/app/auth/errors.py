@@ -1,14 +1,5 @@
 """Why a request is refused, and what the caller sees.
 
-AuthError
-    NotAuthenticated       401  no token was sent
-    InvalidRequest         400  the token was sent in more than one way
-    InvalidToken           401  a new token may help
-    InsufficientScope      403  the token is fine, a right is missing
-    UserRequired           403  the token is fine, but it is a machine's
-    MachineRequired        403  the token is fine, but it is a user's
-    ProviderUnavailable    503  the provider gave no usable response; the token may be good
-
 Every refusal carries a `reason`: a fixed word for the log. No claim, no token and no response of
 the provider goes into an exception, so none of them can leak through one.
 """
@@ -24,7 +15,7 @@ class AuthError(HTTPException):
     """A refusal, which FastAPI turns into a response in mounted applications too."""
 
     status: ClassVar[int]
-    message: ClassVar[str]
+    message: str
     code: ClassVar[str | None] = None
     """The `error` of the challenge (RFC 6750, section 3.1)."""
     has_challenge: ClassVar[bool] = True
@@ -80,16 +71,14 @@ class InsufficientScope(AuthError):
         self.scopes = scopes
 
 
-class UserRequired(AuthError):
-    """The token is a machine's, and the route is for users."""
+class WrongCaller(AuthError):
+    """The route is for users only, or for machines only."""
 
-    status, message, has_challenge = 403, "User token required", False
+    status, has_challenge = 403, False
 
-
-class MachineRequired(AuthError):
-    """The token is a user's, and the route is for machines."""
-
-    status, message, has_challenge = 403, "Machine token required", False
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__("caller")
 
 
 class ProviderUnavailable(AuthError):
