@@ -50,6 +50,8 @@ def make_base(shared: Path) -> Path:
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
+            for unused in ("usr/share/doc", "usr/share/locale", "var/cache/apt", "var/lib/apt"):
+                shutil.rmtree(folder / unused)
             # A machine behind a proxy trusts more than Debian does.
             if Path(CERTIFICATES).exists():
                 shutil.copy(CERTIFICATES, folder / CERTIFICATES.lstrip("/"))
@@ -64,9 +66,9 @@ class Storage:
 
     def buildah(self, *arguments: str) -> str:
         """Run buildah and return what it prints. Fails with all of it."""
-        options = ["--storage-driver=vfs", f"--root={self.folder}/root"]
+        places = [f"--root={self.folder}/root", f"--runroot={self.folder}/run"]
         result = subprocess.run(
-            ["buildah", *options, f"--runroot={self.folder}/run", *arguments],
+            ["buildah", *places, *arguments],
             env={**OWN_ENVIRONMENT, "BUILDAH_ISOLATION": "chroot"},
             capture_output=True,
             encoding="utf-8",
