@@ -26,7 +26,6 @@ class RevocableVerifier:
     """Refuses revoked tokens that `inner` accepts. `ttl` in seconds, `clock` since 1970."""
 
     def __init__(self, inner: TokenVerifier, ttl: float, clock: Callable[[], float]) -> None:
-        self.check = inner.check
         self._inner = inner
         self._ttl = ttl
         self._clock = clock

@@ -61,10 +61,8 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 def check_media_type(headers: Headers) -> None:
     """Refuse a compressed body, whose real size is unknown, and one that is not JSON."""
-    encodings = headers.getlist("content-encoding")
-    if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise DeliveryRefused(415, "content_encoding")
-    for value in headers.getlist("content-type"):
-        media_type = value.partition(";")[0].strip().lower()
-        if not re.fullmatch(r"application/(json|[^/]+\+json)", media_type):
-            raise DeliveryRefused(415, "content_type")
+    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if not re.fullmatch(r"application/(json|[^/]+\+json)", media_type):
+        raise DeliveryRefused(415, "content_type")

@@ -111,7 +111,7 @@ class Worker:
             self.inbox.wake_worker.clear()
             free = MAX_RUNNING - len(self._running)
             for row in await self.claim(free) if free else ():
-                if not self._stopping.is_set():  # else its claim is undone
+                if not self._stopping.is_set():  # else `stop` withdraws the claim
                     self._running[row.id] = asyncio.create_task(self._process(row))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.wake_worker.wait(), POLL)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -67,12 +68,10 @@ class Sender:
         `headers` replace others, `None` takes one away. The header `twice` is sent twice.
         """
         signature = signed(content, secret, self.clock.now + off)
-        all_headers = {"Content-Type": "application/json", **signature, **dict(headers)}
-        pairs: list[Any] = [
-            (name, value) for name, value in all_headers.items() if value is not None
-        ]
-        pairs += [pair for pair in pairs if pair[0] == twice]
-        return self.client.post(PATH, content=content, headers=pairs)
+        changed = {"Content-Type": "application/json", **signature, **dict(headers)}
+        sent: Any = [(name, value) for name, value in changed.items() if value is not None]
+        sent += [pair for pair in sent if pair[0] == twice]
+        return self.client.post(PATH, content=content, headers=sent)
 
 
 def lines(caplog: pytest.LogCaptureFixture, words: str, count: int = 0) -> list[str]:
@@ -121,10 +120,8 @@ def settings(request: pytest.FixtureRequest, inbox_url: str) -> InboxSettings:
     url = inbox_url
     if request.param == "postgresql":
         url = request.getfixturevalue("postgresql_url")
-        engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-        with engine.begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
-        engine.dispose()
+        with psycopg.connect(url) as connection:
+            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     return read_settings(InboxSettings, INBOX_DATABASE_URL=url)
 
 

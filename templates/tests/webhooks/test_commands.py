@@ -88,17 +88,3 @@ def test_retry(run: Run, database: sa.Engine) -> None:
 def test_purge(run: Run, database: sa.Engine, options: list[str], left: list[str]) -> None:
     assert run("purge", *options) == f"{3 - len(left)} events deleted\n"
     assert sorted(stored(database)) == left
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["show", "evt_x"], "There is no event evt_x."),
-        (["retry", "evt_x"], "There is no event evt_x that is done or dead."),
-        (["retry", "evt_1"], "There is no event evt_1 that is done or dead."),
-    ],
-)
-@pytest.mark.usefixtures("database")
-def test_wrong_event(run: Run, arguments: list[str], sentence: str) -> None:
-    with pytest.raises(SystemExit, match=sentence):
-        run(*arguments)

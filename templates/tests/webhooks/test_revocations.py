@@ -91,9 +91,6 @@ class AcceptsAll:
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         return Claims.model_validate({"sub": token})
 
-    async def check(self) -> None:
-        """Raise nothing."""
-
 
 @pytest.mark.anyio
 async def test_other_processes_poll(engine: AsyncEngine) -> None:

@@ -126,19 +126,6 @@ async def test_handler_gets_the_event(
     assert (vars(record)["event_id"], vars(record)["event_type"]) == ("evt_1", "user.updated")
 
 
-@pytest.mark.parametrize(("error", "more"), [(None, " repeated=true"), ("KeyError", "")])
-async def test_repetition_is_logged(
-    work: Work, engine: AsyncEngine, caplog: pytest.LogCaptureFixture, error: str | None, more: str
-) -> None:
-    """An event that was claimed, and has not failed, ended its process."""
-    await Inbox(engine, HANDLERS).accept(event())
-    await change(engine, "UPDATE inbox_events SET attempts = 1, error = :error", error=error)
-    async with work(SUCCEED):
-        await until(engine, lambda row: row.state == "done")
-
-    assert lines(caplog, "webhook processed") == [f"webhook processed {EVENT}{more}"]
-
-
 async def test_failed_handler_writes_nothing(work: Work, engine: AsyncEngine) -> None:
     """What a handler writes is committed with the end of its event, or not at all."""
 
@@ -155,27 +142,6 @@ async def test_failed_handler_writes_nothing(work: Work, engine: AsyncEngine) ->
         await until(engine, lambda row: row.state == "done")
 
     assert (after_failure, await noted(engine)) == ([], ["evt_1"])
-
-
-async def test_lost_lease_rolls_back(
-    work: Work, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The process that took the event over writes."""
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def wait_and_keep(event: Event, connection: AsyncConnection) -> None:
-        begun.set()
-        await go_on.wait()
-        await take_note(event, connection)
-
-    async with work(Handler(wait_and_keep)) as worker:
-        await worker.inbox.accept(event())
-        await begun.wait()
-        await change(engine, "UPDATE inbox_events SET leased_by = 'another'")
-        go_on.set()
-
-    assert await noted(engine) == []
-    assert lines(caplog, "webhook") == [f"webhook taken over {EVENT} reason=LeaseLost"]
 
 
 @pytest.mark.parametrize(("seconds", "state", "attempts"), [(0.1, "done", 1), (60, "waiting", 0)])

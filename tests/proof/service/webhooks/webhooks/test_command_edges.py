@@ -7,6 +7,9 @@ from app.webhooks.__main__ import main as operate
 from dev.__main__ import main
 from tests.conftest import problems, read_settings
 from tests.ports import free_ports
+from tests.webhooks.test_commands import Run, database, run
+
+__all__ = ["database", "run"]
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,23 @@ def test_unsupported_database(url: str) -> None:
 @pytest.mark.parametrize("value", ["x" * 32, "é" * 16, "x" * 32 + " , " + "y" * 40])
 def test_secret_of_32_bytes(value: str) -> None:
     assert read_settings(Settings, WEBHOOK_SECRETS=value).webhook_secrets
+
+
+@pytest.mark.parametrize("data", ["7", "{"])
+def test_sent_data_that_is_no_object(data: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["send", "invoice.paid", "--data", data])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "evt_x"], "There is no event evt_x."),
+        (["retry", "evt_x"], "There is no event evt_x that is done or dead."),
+        (["retry", "evt_1"], "There is no event evt_1 that is done or dead."),
+    ],
+)
+@pytest.mark.usefixtures("database")
+def test_wrong_event(run: Run, arguments: list[str], sentence: str) -> None:
+    with pytest.raises(SystemExit, match=sentence):
+        run(*arguments)

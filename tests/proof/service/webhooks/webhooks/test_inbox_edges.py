@@ -217,3 +217,13 @@ async def test_claim_uses_its_index(tmp_path: Path) -> None:
         plan = "".join(row[3] for row in await connection.execute(claim))
 
     assert "USING INDEX inbox_events_due" in plan
+
+
+async def test_failing_database_is_a_503(worker: Worker, engine: AsyncEngine) -> None:
+    await change(engine, "ALTER TABLE inbox_events RENAME TO elsewhere")
+    with pytest.raises(DeliveryRefused, match="503"):
+        await worker.inbox.accept(event())
+    await change(engine, "ALTER TABLE elsewhere RENAME TO inbox_events")
+    await worker.inbox.accept(event())
+
+    assert list(await stored(engine)) == ["evt_1"]

@@ -9,8 +9,8 @@ from app.settings import InboxSettings
 from app.webhooks.events import Event, Handler
 from app.webhooks.inbox import Inbox
 from app.webhooks.worker import open_worker
-from tests.webhooks.conftest import HANDLERS, change, event, lines, stored
-from tests.webhooks.test_worker import SUCCEED, Work, until, work
+from tests.webhooks.conftest import HANDLERS, change, event, lines, noted, stored, take_note
+from tests.webhooks.test_worker import EVENT, SUCCEED, Work, until, work
 
 __all__ = ["work"]
 pytestmark = pytest.mark.anyio
@@ -142,3 +142,37 @@ async def test_stop_right_after_the_start(
 
     assert seconds < 2
     assert (await stored(engine))["evt_1"].leased_by is None
+
+
+@pytest.mark.parametrize(("error", "more"), [(None, " repeated=true"), ("KeyError", "")])
+async def test_repetition_is_logged(
+    work: Work, engine: AsyncEngine, caplog: pytest.LogCaptureFixture, error: str | None, more: str
+) -> None:
+    """An event that was claimed, and has not failed, ended its process."""
+    await Inbox(engine, HANDLERS).accept(event())
+    await change(engine, "UPDATE inbox_events SET attempts = 1, error = :error", error=error)
+    async with work(SUCCEED):
+        await until(engine, lambda row: row.state == "done")
+
+    assert lines(caplog, "webhook processed") == [f"webhook processed {EVENT}{more}"]
+
+
+async def test_lost_lease_rolls_back(
+    work: Work, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process that took the event over writes."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait_and_keep(event: Event, connection: AsyncConnection) -> None:
+        begun.set()
+        await go_on.wait()
+        await take_note(event, connection)
+
+    async with work(Handler(wait_and_keep)) as worker:
+        await worker.inbox.accept(event())
+        await begun.wait()
+        await change(engine, "UPDATE inbox_events SET leased_by = 'another'")
+        go_on.set()
+
+    assert await noted(engine) == []
+    assert lines(caplog, "webhook") == [f"webhook taken over {EVENT} reason=LeaseLost"]
