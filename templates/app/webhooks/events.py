@@ -76,12 +76,11 @@ def parse_event(body: bytes, sent_at: float, now: float) -> Event:
     event_type = _name(document, "type", "event_type")
     values = (document.get("data"), document.get("payload"))
     contents = [value for value in values if isinstance(value, dict)]
-    timestamp = _seconds(document.get("timestamp"))
     return Event(
         id=_name(document, "id", "event_id"),
         type=event_type,
         subject=subject_of(event_type, contents),
-        occurred_at=min(sent_at if timestamp is None else timestamp, now),
+        occurred_at=min(_seconds(document.get("timestamp"), sent_at), now),
         data=contents[0] if contents else {},
         body=body.decode(),
         sent_at=sent_at,
@@ -119,10 +118,10 @@ def _name(document: Mapping[str, object], *keys: str) -> str:
     return values[0]
 
 
-def _seconds(timestamp: object) -> float | None:
-    """Return an RFC 3339 time in seconds since 1970, `None` for anything else."""
+def _seconds(timestamp: object, default: float) -> float:
+    """Return an RFC 3339 time in seconds since 1970, `default` for anything else."""
     try:
         moment = datetime.fromisoformat(str(timestamp))
-        return moment.timestamp() if moment.tzinfo else None
+        return moment.timestamp() if moment.tzinfo else default
     except (ValueError, OverflowError):
-        return None
+        return default
