@@ -10,14 +10,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.database import metadata
-from app.webhooks import inbox, worker
-from app.webhooks.events import Event
-from app.webhooks.worker import Handler
+from app.webhooks import worker
+from app.webhooks.database import metadata
+from app.webhooks.events import Event, Handler
 
 if "LEASE" in os.environ:
-    inbox.LEASE = float(os.environ["LEASE"])
-    worker.HEARTBEAT = inbox.LEASE / 3
+    worker.LEASE = float(os.environ["LEASE"])
+    worker.HEARTBEAT = worker.LEASE / 3
 
 effects = sa.Table("effects", metadata, sa.Column("id", sa.Text), sa.Column("process", sa.Text))
 

@@ -32,9 +32,6 @@ MUTATED: list[tuple[Answers, list[str]]] = [
         {"validation_mode": "introspection", "include_caching": True, "include_webhooks": True},
         [
             "app/auth/revocations.py",
-            "app/background.py",
-            "app/database.py",
-            "app/revocation_feed.py",
             "app/settings.py",
             "app/webhooks",
         ],

@@ -1,19 +1,42 @@
-"""What a delivery says: one event, in either of the two documented envelopes.
+"""What a delivery says, one event, and what a handler of events is.
 
-They are `id`, `type`, `timestamp`, `data` and `event_id`, `event_type`, `timestamp`, `payload`.
+There are two documented envelopes: `id`, `type`, `timestamp`, `data` and `event_id`, `event_type`,
+`timestamp`, `payload`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
+
+from fastapi import HTTPException
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.claims import MalformedClaims, parse_object
-from app.webhooks.errors import DeliveryRefused
+
+DETAILS = {
+    400: "Invalid payload",
+    401: "Invalid signature",
+    409: "Event id already used",
+    413: "Payload too large",
+    415: "Unsupported media type",
+    503: "Inbox unavailable",
+}
+SUBJECT_KEYS = ("user_id", "userId", "sub", "subject", "identity_id")
+HEADERS = {
+    413: {"Connection": "close"},  # the rest of the body must not be read as the next request
+    503: {"Retry-After": "5"},
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class DeliveryRefused(HTTPException):
+    """A delivery that is not stored. `reason` is a fixed word for the log."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, DETAILS[status], HEADERS.get(status))
+        self.reason = reason
+
+
+class Event(NamedTuple):
     """Something that happened at the platform. Times are in seconds since 1970."""
 
     id: str
@@ -23,6 +46,21 @@ class Event:
     data: Mapping[str, object]  # the object in `data`, else in `payload`
     body: str  # the delivery as it was sent
     sent_at: float
+
+
+class Handler(NamedTuple):
+    """What is done with the events of a type.
+
+    `run` gets the event and the connection of the transaction that marks it as done. If it needs a
+    subject, an event without one is a dead letter.
+    """
+
+    run: Callable[[Event, AsyncConnection], Awaitable[None]]
+    needs_subject: bool = True
+
+
+class TryAgain(Exception):
+    """Raised by a handler to be called again until it succeeds, however long that takes."""
 
 
 def parse_event(body: bytes, sent_at: float, now: float) -> Event:
@@ -38,12 +76,11 @@ def parse_event(body: bytes, sent_at: float, now: float) -> Event:
     event_type = _name(document, "type", "event_type")
     values = (document.get("data"), document.get("payload"))
     contents = [value for value in values if isinstance(value, dict)]
-    timestamp = _seconds(document.get("timestamp"))
     return Event(
         id=_name(document, "id", "event_id"),
         type=event_type,
         subject=subject_of(event_type, contents),
-        occurred_at=min(sent_at if timestamp is None else timestamp, now),
+        occurred_at=min(_seconds(document.get("timestamp"), sent_at), now),
         data=contents[0] if contents else {},
         body=body.decode(),
         sent_at=sent_at,
@@ -56,17 +93,14 @@ def subject_of(event_type: str, contents: Sequence[Mapping[str, object]]) -> str
     In `data`, then in `payload`: `user_id`, `userId`, `sub`, `subject`, `identity_id`, `user.id`,
     and `id` in an event whose type starts with `user.`.
     """
-    places = (place for content in contents for place in _subject_places(event_type, content))
-    return next((place for place in places if is_name(place)), None)
-
-
-def _subject_places(event_type: str, content: Mapping[str, object]) -> Iterator[object]:
-    for key in ("user_id", "userId", "sub", "subject", "identity_id"):
-        yield content.get(key)
-    if isinstance(user := content.get("user"), dict):
-        yield user.get("id")
-    if event_type.startswith("user."):
-        yield content.get("id")
+    for content in contents:
+        user = content.get("user")
+        places = [content.get(key) for key in SUBJECT_KEYS]
+        places.append(user.get("id") if isinstance(user, dict) else None)
+        places.append(content.get("id") if event_type.startswith("user.") else None)
+        if names := [place for place in places if is_name(place)]:
+            return names[0]
+    return None
 
 
 def is_name(value: object) -> TypeGuard[str]:
@@ -84,10 +118,10 @@ def _name(document: Mapping[str, object], *keys: str) -> str:
     return values[0]
 
 
-def _seconds(timestamp: object) -> float | None:
-    """Return an RFC 3339 time in seconds since 1970, `None` for anything else."""
+def _seconds(timestamp: object, default: float) -> float:
+    """Return an RFC 3339 time in seconds since 1970, `default` for anything else."""
     try:
         moment = datetime.fromisoformat(str(timestamp))
-        return moment.timestamp() if moment.tzinfo else None
+        return moment.timestamp() if moment.tzinfo else default
     except (ValueError, OverflowError):
-        return None
+        return default

@@ -9,9 +9,8 @@ first, write last, and never commit. On PostgreSQL, catch database errors only i
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.database import metadata
-from app.webhooks.events import Event
-from app.webhooks.worker import Handler
+from app.webhooks.database import metadata
+from app.webhooks.events import Event, Handler
 
 users = sa.Table(
     "users",

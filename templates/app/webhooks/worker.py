@@ -1,17 +1,26 @@
-"""Processes stored events: runs their handlers, retries, and keeps what fails as dead letters."""
+"""Processes stored events: runs their handlers, retries, and keeps what fails as dead letters.
+
+A process leases an event by writing its own id into the row. The lease lasts while its heartbeats
+show that the process is alive.
+"""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import math
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.background import is_being_cancelled, repeating
-from app.webhooks.events import Event, parse_event
-from app.webhooks.inbox import Inbox, LeaseLost, Outcome, StoredEvent
+from app.settings import InboxSettings
+from app.webhooks.database import TIMEOUT, metadata, open_database, sql
+from app.webhooks.events import DeliveryRefused, Handler, TryAgain, parse_event
+from app.webhooks.inbox import Inbox, StoredEvent
+from app.webhooks.retention import purge
 
 logger = logging.getLogger("app.webhooks.worker")
 
@@ -20,72 +29,130 @@ RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)  # the attempt after the last delay is the
 TRY_AGAIN_DELAY = 5.0
 POLL = 1.0  # from one look for due events to the next
 HEARTBEAT = 5.0  # from one heartbeat to the next
+LEASE = 15.0  # from its last heartbeat until the events of a process are free
 GRACE = 5.0  # for running handlers when the service stops
+PURGE = 60.0  # from one purge to the next
 MAX_RUNNING = 8  # events that a process works on at a time
 MAX_ATTEMPTS = 10  # an event that is claimed more often ended its process each time
 
-
-class TryAgain(Exception):
-    """Raised by a handler to be called again until it succeeds, however long that takes."""
+workers = sa.Table(
+    "inbox_workers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("seen_at", sa.Double, nullable=False),  # seconds since 1970
+)
+ALIVE = """
+    INSERT INTO inbox_workers (id, seen_at) VALUES (:worker, :now)
+    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+"""
+# Due are also times further ahead than any delay, which were written before a clock was set back.
+# Free are also events of this process that it does not work on, whose outcome was not written.
+CLAIM = """
+    WITH due AS MATERIALIZED (
+        SELECT id FROM inbox_events
+        WHERE state = 'waiting' AND type IN :types AND id NOT IN :running
+          AND (due_at <= :now OR due_at > :now + :max_delay)
+          AND (leased_by = :worker OR NOT EXISTS (
+            SELECT 1 FROM inbox_workers WHERE inbox_workers.id = leased_by
+              AND seen_at BETWEEN :now - :lease AND :now + :lease
+          ))
+        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE inbox_events SET leased_by = :worker, attempts = attempts + 1
+    WHERE id IN (SELECT id FROM due) RETURNING *
+"""
+RELEASE = """
+    UPDATE inbox_events
+    SET leased_by = NULL, state = :state, attempts = :attempts, error = :error,
+        due_at = :now + :delay, finished_at = CASE :state WHEN 'waiting' THEN NULL ELSE :now END
+    WHERE id = :id AND state = 'waiting' AND leased_by = :worker
+"""
+UNDO = """
+    UPDATE inbox_events SET leased_by = NULL, attempts = attempts - 1
+    WHERE state = 'waiting' AND leased_by = :worker
+"""
 
 
 class DeadLetter(Exception):
     """The event cannot be processed. The text is a fixed word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """What is done with the events of a type.
-
-    `run` gets the event and the connection of the transaction that marks it as done. If it needs a
-    subject, an event without one is a dead letter.
-    """
-
-    run: Callable[[Event, AsyncConnection], Awaitable[None]]
-    needs_subject: bool = True
+class LeaseLost(Exception):
+    """Another process has taken the event over, or an operator has changed it."""
 
 
 class Worker:
     """Runs the handlers of due events. One for the life of the service."""
 
-    def __init__(self, inbox: Inbox, handlers: Mapping[str, Handler]) -> None:
-        self._inbox = inbox
+    def __init__(self, engine: AsyncEngine, handlers: Mapping[str, Handler]) -> None:
+        self.inbox = Inbox(engine, handlers)
+        self.engine = engine
         self._handlers = handlers
+        self._id = uuid.uuid4().hex
+        self._seen_at = -math.inf
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._woken = asyncio.Event()
-        self._has_backlog = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
 
-    def wake(self, _: StoredEvent) -> None:
-        """Look for due events now, as one was stored."""
-        self._woken.set()
+    async def check(self) -> None:
+        """Raise `DeliveryRefused` unless a heartbeat was committed lately."""
+        if time.monotonic() - self._seen_at > LEASE / 2:
+            raise DeliveryRefused(503, "heartbeat")
+
+    async def heartbeat(self) -> None:
+        """Show that this process is alive. Raises what the database raises."""
+        async with asyncio.timeout(TIMEOUT), self.engine.begin() as connection:
+            await connection.execute(sql(ALIVE, connection.dialect), {"worker": self._id})
+        self._seen_at = time.monotonic()
 
     async def run(self) -> None:
-        """Start handlers until cancelled. Raises what the database raises."""
-        while True:
-            self._woken.clear()
+        """Start handlers until the service stops. Raises what the database raises."""
+        while not self._stopping.is_set():
+            self.inbox.wake_worker.clear()
             free = MAX_RUNNING - len(self._running)
-            rows = await self._inbox.claim(self._handlers, free, self._running) if free else []
-            self._has_backlog = len(rows) == free
-            for row in rows:
-                self._running[row.id] = task = asyncio.create_task(self._process(row), name=row.id)
-                task.add_done_callback(self._ended)
+            for row in await self.claim(free) if free else ():
+                if not self._stopping.is_set():  # else `stop` withdraws the claim
+                    self._running[row.id] = asyncio.create_task(self._process(row))
             with suppress(TimeoutError):
-                async with asyncio.timeout(POLL / 20 if self._has_backlog else POLL):
-                    await self._woken.wait()
+                await asyncio.wait_for(self.inbox.wake_worker.wait(), POLL)
+
+    def repeat(self, seconds: float, name: str, action: Callable[[], Awaitable[object]]) -> None:
+        """Call `action` every so many seconds until the service stops. Log its failures."""
+
+        async def repeat() -> None:
+            while not self._stopping.is_set():
+                try:
+                    await action()
+                # It may succeed the next time.
+                except Exception as error:  # noqa: BLE001
+                    logger.warning("%s failed reason=%s", name, type(error).__name__)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), seconds)
+
+        self._tasks.append(asyncio.create_task(repeat()))
 
     async def stop(self) -> None:
-        """Give running handlers `GRACE` seconds to end, then cancel them."""
-        if self._running:
-            _, late = await asyncio.wait(self._running.values(), timeout=GRACE)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        """Give running handlers `GRACE` seconds to end, then cancel them and undo their claims."""
+        self._stopping.set()
+        self.inbox.wake_worker.set()
+        # Not cancelled at once: a transaction that is cancelled may keep the lock of SQLite.
+        ending = asyncio.gather(*self._tasks, *self._running.values(), return_exceptions=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending, GRACE)
+        with suppress(sa.exc.SQLAlchemyError):  # others take over when the lease has ended
+            async with self.engine.begin() as connection:
+                await connection.execute(sa.text(UNDO), {"worker": self._id})
+                await connection.execute(sa.delete(workers).where(workers.c.id == self._id))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task.get_name()]
-        # With a backlog, one claim is for several events.
-        if self._has_backlog and len(self._running) <= MAX_RUNNING / 2:
-            self._woken.set()
+    async def claim(self, limit: int) -> Sequence[StoredEvent]:
+        """Lease up to `limit` due events, the longest due first."""
+        values = {"worker": self._id, "limit": limit, "lease": LEASE, "max_delay": RETRY_DELAYS[-1]}
+        async with self.engine.begin() as connection:
+            claim = sql(CLAIM, connection.dialect).bindparams(
+                sa.bindparam("types", list(self._handlers), sa.Text, expanding=True),
+                sa.bindparam("running", list(self._running), sa.Text, expanding=True),
+            )
+            return (await connection.execute(claim, values)).all()
 
     async def _process(self, row: StoredEvent) -> None:
         """Handle an event, or write why it is not done."""
@@ -94,14 +161,18 @@ class Worker:
         except LeaseLost:
             log_event(logging.WARNING, "webhook taken over", row, reason="LeaseLost")
         except (Exception, asyncio.CancelledError) as error:
-            if is_being_cancelled():
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # rather than something that it awaited
                 raise
             try:
-                async with self._inbox.database.engine.begin() as connection:
-                    await self._inbox.release(connection, row.id, outcome_of(row, error))
+                await self._fail(row, error)
             # The event stays leased by this process, which claims it again.
             except Exception as cause:  # noqa: BLE001
                 log_event(logging.WARNING, "webhook not released", row, reason=type(cause).__name__)
+        finally:
+            del self._running[row.id]
+            if len(self._running) <= MAX_RUNNING / 2:  # one claim is for several events
+                self.inbox.wake_worker.set()
 
     async def _handle(self, row: StoredEvent) -> None:
         handler = self._handlers[row.type]
@@ -110,28 +181,37 @@ class Worker:
         if row.subject is None and handler.needs_subject:
             raise DeadLetter("no_subject")
         event = parse_event(row.body.encode(), row.sent_at, row.received_at)
-        event = replace(event, subject=row.subject, occurred_at=row.occurred_at)
-        async with self._inbox.database.engine.begin() as connection:
+        event = event._replace(subject=row.subject, occurred_at=row.occurred_at)
+        async with self.engine.begin() as connection:
             async with asyncio.timeout(HANDLER_TIMEOUT):
                 await handler.run(event, connection)
-            await self._inbox.release(connection, row.id, Outcome("done", row.attempts))
+            await self._release(connection, row, state="done")
             # Logged before the commit: a crash can repeat the record, but not lose it.
             # Claimed before and not failed: a process was killed over it.
             extra = {"repeated": True} if row.attempts > 1 and row.error is None else {}
             log_event(logging.INFO, "webhook processed", row, **extra)
 
+    async def _fail(self, row: StoredEvent, error: BaseException) -> None:
+        """Log a failed attempt by its type, not its text, and write what becomes of its event."""
+        reason = str(error) if isinstance(error, DeadLetter) else type(error).__name__
+        level, words = logging.WARNING, "webhook not processed yet"
+        outcome: dict[str, object] = {"error": reason}
+        if isinstance(error, TryAgain):
+            outcome = {"attempts": row.attempts - 1, "error": row.error, "delay": TRY_AGAIN_DELAY}
+        elif row.attempts <= len(RETRY_DELAYS) and not isinstance(error, DeadLetter):
+            outcome["delay"] = RETRY_DELAYS[row.attempts - 1]
+        else:
+            level, words, outcome["state"] = logging.ERROR, "webhook dead", "dead"
+        log_event(level, words, row, reason=reason)
+        async with self.engine.begin() as connection:
+            await self._release(connection, row, **outcome)
 
-def outcome_of(row: StoredEvent, error: BaseException) -> Outcome:
-    """Log a failed attempt by its type, not its text, and return what becomes of its event."""
-    reason = str(error) if isinstance(error, DeadLetter) else type(error).__name__
-    is_last = isinstance(error, DeadLetter) or row.attempts > len(RETRY_DELAYS)
-    if is_last and not isinstance(error, TryAgain):
-        log_event(logging.ERROR, "webhook dead", row, reason=reason)
-        return Outcome("dead", row.attempts, error=reason)
-    log_event(logging.WARNING, "webhook not processed yet", row, reason=reason)
-    if isinstance(error, TryAgain):
-        return Outcome("waiting", row.attempts - 1, TRY_AGAIN_DELAY, row.error)
-    return Outcome("waiting", row.attempts, RETRY_DELAYS[row.attempts - 1], reason)
+    async def _release(self, connection: AsyncConnection, row: StoredEvent, **more: object) -> None:
+        """Write the outcome of an attempt and end the lease. Raises `LeaseLost`."""
+        outcome = {"state": "waiting", "attempts": row.attempts, "error": None, "delay": 0, **more}
+        values = {"id": row.id, "worker": self._id, **outcome}
+        if (await connection.execute(sql(RELEASE, connection.dialect), values)).rowcount != 1:
+            raise LeaseLost
 
 
 def log_event(level: int, words: str, row: StoredEvent, **more: object) -> None:
@@ -142,16 +222,17 @@ def log_event(level: int, words: str, row: StoredEvent, **more: object) -> None:
 
 
 @asynccontextmanager
-async def run_worker(inbox: Inbox, handlers: Mapping[str, Handler]) -> AsyncIterator[None]:
-    """Process events while the block lasts. Raises what the database raises at the start."""
-    worker = Worker(inbox, handlers)
-    inbox.on_stored.append(worker.wake)
-    await inbox.heartbeat()
-    async with repeating(HEARTBEAT, "heartbeat", inbox.heartbeat):
+async def open_worker(
+    settings: InboxSettings, handlers: Mapping[str, Handler]
+) -> AsyncIterator[Worker]:
+    """Store and process events while the block lasts. Raises `InvalidSettings`."""
+    async with open_database(settings.inbox_database_url) as engine:
+        worker = Worker(engine, handlers)
+        await worker.heartbeat()
+        worker.repeat(HEARTBEAT, "heartbeat", worker.heartbeat)
+        worker.repeat(POLL, "claim", worker.run)
+        worker.repeat(PURGE, "purge", partial(purge, engine, settings))
         try:
-            async with repeating(POLL, "claim", worker.run):
-                yield
+            yield worker
         finally:
             await worker.stop()
-            with suppress(SQLAlchemyError):  # others take its events over when the lease has ended
-                await inbox.leave()

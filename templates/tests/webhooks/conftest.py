@@ -1,29 +1,39 @@
-"""A sender of events, what the service logs, and an inbox in each kind of database."""
+"""A sender of events, and an inbox in each kind of database."""
 
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.testclient import TestClient
 
-from app.database import Database, open_database
-from app.webhooks import handlers
-from app.webhooks.events import Event, parse_event
+from app.settings import InboxSettings
+from app.webhooks.database import metadata, open_database
+from app.webhooks.events import Event, Handler, parse_event
 from app.webhooks.inbox import StoredEvent, events
 from app.webhooks.signature import PATH
 from dev.signing import SECRET, signed
 from tests.callers import Clock
-from tests.conftest import Start
+from tests.conftest import Start, read_settings
 from tests.webhooks.databases import postgresql
 
-JSON = {"Content-Type": "application/json"}
-USERS = handlers.users
+notes = sa.Table("test_notes", metadata, sa.Column("id", sa.Text))
+
+
+async def take_note(event: Event, connection: AsyncConnection) -> None:
+    """Write the id of an event into a table of the tests' own."""
+    await connection.execute(sa.insert(notes).values(id=event.id))
+
+
+HANDLERS = dict.fromkeys(("user.created", "user.updated"), Handler(take_note))
+"""What takes the place of the service's handlers."""
 
 
 def body(event_id: str = "evt_1", event_type: str = "user.updated", **more: object) -> bytes:
@@ -34,8 +44,7 @@ def body(event_id: str = "evt_1", event_type: str = "user.updated", **more: obje
 
 def event(event_id: str = "evt_1", event_type: str = "user.updated", **more: object) -> Event:
     """Return an event about anna as the service reads it now."""
-    now = time.time()
-    return parse_event(body(event_id, event_type, **more), now, now)
+    return parse_event(body(event_id, event_type, **more), time.time(), time.time())
 
 
 @dataclass
@@ -47,64 +56,39 @@ class Sender:
 
     def __call__(
         self,
-        content: bytes,
+        content: bytes = body(),
         *,
+        off: float = 0,
         secret: str = SECRET,
-        at: float | None = None,
-        headers: Mapping[str, str] = JSON,
+        headers: Iterable[tuple[str, str | bytes | None]] = (),
+        twice: str | None = None,
     ) -> Any:
-        """Sign `content` and send it, now or as if `at` (seconds since 1970)."""
-        signature = signed(content, secret, self.clock.now if at is None else at)
-        return self.post(content, {**headers, **signature})
+        """Sign `content` as if it were sent `off` seconds later, and send it.
 
-    def post(self, content: Any, headers: Any = None) -> Any:
-        """Send `content` with these headers and no others."""
-        return self.client.post(PATH, content=content, headers=headers)
-
-
-@dataclass
-class Log(logging.Handler):
-    """The records of the logger `app`."""
-
-    records: list[logging.LogRecord] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def saying(self, words: str) -> list[str]:
-        """Return the lines that begin with `words`."""
-        lines = [record.getMessage() for record in self.records]
-        return [line for line in lines if line.startswith(words)]
-
-    def wait_for(self, words: str, times: int = 1) -> list[str]:
-        """Return the lines that begin with `words` as soon as there are so many."""
-        eventually(lambda: len(self.saying(words)) >= times)
-        return self.saying(words)
+        `headers` replace others, `None` takes one away. The header `twice` is sent twice.
+        """
+        signature = signed(content, secret, self.clock.now + off)
+        changed = {"Content-Type": "application/json", **signature, **dict(headers)}
+        sent: Any = [(name, value) for name, value in changed.items() if value is not None]
+        sent += [pair for pair in sent if pair[0] == twice]
+        return self.client.post(PATH, content=content, headers=sent)
 
 
-def eventually(happened: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait until `happened`, and fail when it does not within some seconds."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
+def lines(caplog: pytest.LogCaptureFixture, words: str, count: int = 0) -> list[str]:
+    """Return the lines of the log that begin with `words`, as soon as there are `count`."""
+    deadline = time.monotonic() + 30
+    while True:
+        found = [line for line in caplog.messages if line.startswith(words)]
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < deadline, caplog.messages
         time.sleep(0.01)
 
 
-@pytest.fixture
-def log() -> Iterator[Log]:
-    """Return what the service logs from now on."""
-    handler = Log()
-    logger = logging.getLogger("app")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    yield handler
-    logger.removeHandler(handler)
+@pytest.fixture(autouse=True)
+def own_handlers(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    caplog.set_level(logging.INFO, "app")
+    monkeypatch.setattr("app.services.HANDLERS", HANDLERS)
 
 
 @pytest.fixture
@@ -113,18 +97,9 @@ def inbox_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def send(client: TestClient, clock: Clock) -> Sender:
-    """Return a sender of deliveries whose events are not stored."""
-    return Sender(client, clock)
-
-
-@pytest.fixture
-def deliver(start: Start, clock: Clock, inbox_url: str, log: Log) -> Sender:
-    """Return a sender to a service whose inbox is empty. Its log is in `log`."""
-    sender = Sender(start(INBOX_DATABASE_URL=inbox_url), clock)
-    # The start of a service replaces the handlers.
-    logging.getLogger("app").addHandler(log)
-    return sender
+def deliver(start: Start, clock: Clock, inbox_url: str) -> Sender:
+    """Return a sender to a service whose inbox is empty."""
+    return Sender(start(INBOX_DATABASE_URL=inbox_url), clock)
 
 
 def assert_refused(response: Any, status: int, detail: str) -> None:
@@ -140,32 +115,35 @@ def postgresql_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, inbox_url: str) -> str:
-    """Return the address of an empty database, of each kind in turn."""
-    if request.param == "sqlite":
-        return inbox_url
-    url: str = request.getfixturevalue("postgresql_url")
-    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
-    return url
+def settings(request: pytest.FixtureRequest, inbox_url: str) -> InboxSettings:
+    """Return the settings of an empty inbox, in each kind of database in turn."""
+    url = inbox_url
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+        with psycopg.connect(url) as connection:
+            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return read_settings(InboxSettings, INBOX_DATABASE_URL=url)
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as database:
-        yield database
+async def engine(settings: InboxSettings) -> AsyncIterator[AsyncEngine]:
+    async with open_database(settings.inbox_database_url) as engine:
+        yield engine
 
 
-async def stored(database: Database) -> dict[str, StoredEvent]:
+async def noted(engine: AsyncEngine) -> list[str]:
+    """Return the ids in the table of the tests."""
+    async with engine.connect() as connection:
+        return list(await connection.scalars(sa.select(notes.c.id)))
+
+
+async def stored(engine: AsyncEngine) -> dict[str, StoredEvent]:
     """Return the rows of the inbox by id."""
-    async with database.engine.connect() as connection:
+    async with engine.connect() as connection:
         return {row.id: row for row in await connection.execute(sa.select(events))}
 
 
-async def change(database: Database, statement: str, **values: object) -> None:
+async def change(engine: AsyncEngine, statement: str, **values: object) -> None:
     """Change rows as an operator can, or as time does."""
-    async with database.engine.begin() as connection:
+    async with engine.begin() as connection:
         await connection.execute(sa.text(statement), values)

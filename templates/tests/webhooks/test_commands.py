@@ -1,28 +1,37 @@
 """What an operator does with stored events: `python -m app.webhooks`."""
 
-import asyncio
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from app.database import Database, open_database
+from app.settings import InboxSettings
 from app.webhooks.__main__ import main
-from app.webhooks.inbox import Inbox, StoredEvent
-from tests.webhooks.conftest import change, event, stored
+from app.webhooks.inbox import StoredEvent, events
 
 Run = Callable[..., str]
+ENDED = 864_000.0
+"""Ten days after 1970, when two of the events ended."""
+COMMON = {
+    **dict.fromkeys(("occurred_at", "sent_at", "received_at", "due_at"), 1.0),
+    **{"type": "user.updated", "body": '{"id": 1}', "finished_at": ENDED, "error": None},
+}
+ROWS: list[dict[str, object]] = [
+    {**COMMON, "id": "evt_1", "state": "waiting", "attempts": 0, "finished_at": None},
+    {**COMMON, "id": "evt_2", "state": "done", "attempts": 1},
+    {**COMMON, "id": "evt_3", "state": "dead", "attempts": 5, "error": "KeyError"},
+]
 
 
 @pytest.fixture
 def run(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: InboxSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     """Run a command and return what it prints."""
+    monkeypatch.setenv("INBOX_DATABASE_URL", settings.inbox_database_url.get_secret_value())
 
     def run(*arguments: str) -> str:
-        monkeypatch.setenv("INBOX_DATABASE_URL", database_url)
         monkeypatch.setattr("sys.argv", ["app.webhooks", *arguments])
         main()
         return capsys.readouterr().out
@@ -31,108 +40,51 @@ def run(
 
 
 @pytest.fixture
-def events(database_url: str) -> None:
-    """Store one event in each state. Two of them ended ten days ago."""
-
-    async def store(database: Database) -> None:
-        for name in ("waiting", "done", "dead"):
-            await Inbox(database).accept(event(f"evt_{name}"))
-        ended = "UPDATE inbox_events SET state = :state, finished_at = received_at - 864000"
-        for name in ("done", "dead"):
-            await change(database, f"{ended} WHERE id = :id", state=name, id=f"evt_{name}")
-        await change(
-            database,
-            "UPDATE inbox_events SET error = 'KeyError', attempts = 5 WHERE state = 'dead'",
-        )
-
-    asyncio.run(opened(database_url, store))
-
-
-async def opened(url: str, use: Callable[[Database], object]) -> object:
-    async with open_database(url) as database:
-        return await use(database)  # type: ignore[misc]
-
-
-def rows(url: str) -> dict[str, StoredEvent]:
-    found = asyncio.run(opened(url, stored))
-    assert isinstance(found, dict)
-    return found
-
-
-@pytest.mark.usefixtures("events")
-def test_list(run: Run) -> None:
-    lines = [line.split() for line in run("list").splitlines()]
-
-    assert sorted(line[2:] for line in lines) == [
-        ["dead", "user.updated", "evt_dead", "KeyError"],
-        ["done", "user.updated", "evt_done"],
-        ["waiting", "user.updated", "evt_waiting"],
-    ]
-    assert run("list", "--state", "dead").split()[4] == "evt_dead"
-
-
-@pytest.mark.usefixtures("events")
-def test_show(run: Run) -> None:
-    shown = json.loads(run("show", "evt_dead"))
-
-    assert (shown["state"], shown["error"], shown["attempts"]) == ("dead", "KeyError", 5)
-    assert json.loads(shown["body"])["data"] == {"user_id": "anna"}
-
-
-@pytest.mark.usefixtures("events")
-def test_retry(run: Run, database_url: str) -> None:
-    run("retry", "evt_dead")
-
-    row = rows(database_url)["evt_dead"]
-    assert (row.state, row.attempts, row.error, row.finished_at) == ("waiting", 0, None, None)
-
-
-@pytest.mark.parametrize(
-    ("options", "purged", "left"),
-    [
-        (["--days", "9"], "1", {"evt_waiting", "evt_dead"}),
-        (["--days", "9", "--dead"], "1", {"evt_waiting", "evt_done"}),
-        (["--days", "11"], "0", {"evt_waiting", "evt_done", "evt_dead"}),
-    ],
-)
-@pytest.mark.usefixtures("events")
-def test_purge(
-    run: Run, database_url: str, options: list[str], purged: str, left: set[str]
-) -> None:
-    assert run("purge", *options) == f"{purged} events deleted\n"
-    assert set(rows(database_url)) == left
-
-
-def test_create(run: Run, database_url: str) -> None:
+def database(settings: InboxSettings, run: Run) -> sa.Engine:
+    """Return a database with one event in each state."""
     run("create")
-
-    assert rows(database_url) == {}
-
-
-@pytest.mark.parametrize("command", ["show", "retry"])
-@pytest.mark.usefixtures("events")
-def test_unknown_event(run: Run, command: str) -> None:
-    with pytest.raises(SystemExit, match="There is no event evt_x"):
-        run(command, "evt_x")
+    url = settings.inbox_database_url.get_secret_value().replace("sql:", "sql+psycopg:")
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(events), ROWS)
+    return engine
 
 
-@pytest.mark.usefixtures("events")
-def test_waiting_event_is_not_retried(run: Run) -> None:
-    with pytest.raises(SystemExit, match="There is no event evt_waiting that is done or dead"):
-        run("retry", "evt_waiting")
+def stored(database: sa.Engine) -> dict[str, StoredEvent]:
+    with database.connect() as connection:
+        return {row.id: row for row in connection.execute(sa.select(events))}
+
+
+@pytest.mark.usefixtures("database")
+def test_list_and_show(run: Run) -> None:
+    found = [line.split()[2:] for line in run("list").splitlines()]
+    shown = json.loads(run("show", "evt_3"))
+
+    assert found == [
+        ["waiting", "user.updated", "evt_1"],
+        ["done", "user.updated", "evt_2"],
+        ["dead", "user.updated", "evt_3", "KeyError"],
+    ]
+    assert run("list", "--state", "dead").split()[4] == "evt_3"
+    assert (shown["state"], shown["error"], shown["body"]) == ("dead", "KeyError", '{"id": 1}')
+
+
+def test_retry(run: Run, database: sa.Engine) -> None:
+    run("retry", "evt_3")
+
+    row = stored(database)["evt_3"]
+    assert (row.state, row.attempts, row.error, row.finished_at) == ("waiting", 0, None, None)
+    assert row.due_at > ENDED
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("options", "left"),
     [
-        ("mysql://localhost/inbox", "INBOX_DATABASE_URL is not a supported database"),
-        ("sqlite:////nowhere/inbox.sqlite", "The inbox cannot be opened"),
+        (["--days", "1"], ["evt_1", "evt_3"]),
+        (["--days", "1", "--dead"], ["evt_1", "evt_2"]),
+        (["--days", "100000"], ["evt_1", "evt_2", "evt_3"]),
     ],
 )
-def test_wrong_database_is_explained(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, words: str
-) -> None:
-    monkeypatch.setenv("INBOX_DATABASE_URL", url)
-    monkeypatch.setattr("sys.argv", ["app.webhooks", "list"])
-    with pytest.raises(SystemExit, match=words):
-        main()
+def test_purge(run: Run, database: sa.Engine, options: list[str], left: list[str]) -> None:
+    assert run("purge", *options) == f"{3 - len(left)} events deleted\n"
+    assert sorted(stored(database)) == left

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from app.database import DatabaseNotOpened, open_database
 from app.environment import InvalidSettings
-from app.revocation_feed import lift
 from app.settings import InboxSettings
 from app.webhooks import handlers  # noqa: F401 - its tables are created too
+from app.webhooks.database import open_database, sql
 from app.webhooks.inbox import events
 from app.webhooks.retention import purge
+from app.webhooks.revocation_feed import lift
 
 STATES = ("waiting", "done", "dead")
 RETRY = """
@@ -43,8 +43,7 @@ def parse() -> argparse.Namespace:
 async def run(options: argparse.Namespace) -> None:
     """Carry out a command. `create` is done once the database is open."""
     settings = InboxSettings.read()
-    url = settings.inbox_database_url.get_secret_value()
-    async with open_database(url) as database, database.engine.begin() as connection:
+    async with open_database(settings.inbox_database_url) as engine, engine.begin() as connection:
         if options.command == "list":
             listed = sa.select(events).where(events.c.state.in_(options.state))
             async for row in await connection.stream(listed.order_by(events.c.received_at)):
@@ -55,20 +54,22 @@ async def run(options: argparse.Namespace) -> None:
             event = found.mappings().first() or sys.exit(f"There is no event {options.id}.")
             print(json.dumps(dict(event), indent=2))
         elif options.command == "retry":
-            if (await connection.execute(database.sql(RETRY), {"id": options.id})).rowcount != 1:
+            retry = sql(RETRY, connection.dialect)
+            if not (await connection.execute(retry, {"id": options.id})).rowcount:
                 sys.exit(f"There is no event {options.id} that is done or dead.")
         elif options.command == "purge":
-            state, age = "dead" if options.dead else "done", options.days * 86_400
-            print(await purge(database, state, age, settings.revocation_ttl), "events deleted")
+            settings = settings.model_copy(update={"inbox_retention_days": options.days})
+            state = "dead" if options.dead else "done"
+            print(await purge(engine, settings, state), "events deleted")
         elif options.command == "lift":
-            await lift(database, options.subject)
+            await lift(engine, options.subject)
 
 
 def main() -> None:
     """Run one command. If it fails, exit with a sentence and the code 1."""
     try:
         asyncio.run(run(parse()))
-    except (InvalidSettings, DatabaseNotOpened) as problem:
+    except InvalidSettings as problem:
         sys.exit(str(problem))
     except sa.exc.SQLAlchemyError as error:
         sys.exit(f"The database does not answer ({type(error).__name__}).")

@@ -1,22 +1,26 @@
 """How long events are kept."""
 
-from app.database import Database
-from app.revocation_feed import IS_REVOCATION
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.auth.revocations import REVOCATION_EVENTS
+from app.settings import InboxSettings
+from app.webhooks.database import sql
+
+IS_REVOCATION = "type IN ({})".format(", ".join(f"'{name}'" for name in REVOCATION_EVENTS))
 # The state is a literal, which SQLite needs to use a partial index.
 PURGE = """
     DELETE FROM inbox_events
-    WHERE state = '{state}' AND finished_at < :now - :max_age
+    WHERE state = '{state}' AND finished_at < :now - 86400 * :days
       AND NOT ({is_revocation} AND occurred_at > :now - :revocation_ttl)
 """
 
 
-async def purge(database: Database, state: str, max_age: float, revocation_ttl: float) -> int:
-    """Delete the events in `state` that ended more than `max_age` seconds ago. Return how many.
+async def purge(engine: AsyncEngine, settings: InboxSettings, state: str = "done") -> int:
+    """Delete the events in `state` that ended `INBOX_RETENTION_DAYS` ago. Return how many.
 
-    Those that revoke or lift are kept for at least `revocation_ttl` seconds.
+    Those that revoke or lift are kept for at least `REVOCATION_TTL`.
     """
-    statement = database.sql(PURGE.format(state=state, is_revocation=IS_REVOCATION))
-    values = {"max_age": max_age, "revocation_ttl": revocation_ttl}
-    async with database.engine.begin() as connection:
+    values = {"days": settings.inbox_retention_days, "revocation_ttl": settings.revocation_ttl}
+    async with engine.begin() as connection:
+        statement = sql(PURGE.format(state=state, is_revocation=IS_REVOCATION), connection.dialect)
         return (await connection.execute(statement, values)).rowcount

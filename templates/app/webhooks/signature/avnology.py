@@ -6,7 +6,7 @@ from avnology_id.webhook import verify_signature
 from starlette.datastructures import Headers
 
 from app.settings import WebhookSettings, reveal
-from app.webhooks.errors import DeliveryRefused
+from app.webhooks.events import DeliveryRefused
 
 PATH = "/webhooks/avnology"
 TOLERANCE = 300  # seconds that the timestamp may lie in the past or in the future

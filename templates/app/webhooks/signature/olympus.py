@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 
 from app.settings import WebhookSettings, reveal
-from app.webhooks.errors import DeliveryRefused
+from app.webhooks.events import DeliveryRefused
 
 PATH = "/webhooks/olympus"
 SIGNATURE, TIMESTAMP, API_KEY = "X-Signature", "X-Timestamp", "X-API-Key"
