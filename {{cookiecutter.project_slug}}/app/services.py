@@ -10,7 +10,6 @@ from functools import partial  # {%- endif +%}
 import httpx
 
 from app import health  # {%- if cookiecutter.include_caching +%}
-from app.auth.cache.identity import cache_identity
 from app.auth.cache.verifier import open_cache  # {%- endif +%}
 from app.auth.claims import TokenVerifier
 from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
@@ -47,10 +46,7 @@ async def open_services(
         state = {"settings": settings, "provider": provider, "policy": policy, "clock": clock}
         checks: dict[str, health.Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
-        identity = cache_identity(settings)
-        verifier = await stack.enter_async_context(
-            open_cache(verifier, settings, identity, settings.idp_timeout, clock)
-        )
+        verifier = await stack.enter_async_context(open_cache(verifier, settings, clock))
         # {% endif %}
         # {% if cookiecutter.include_webhooks %}
         address = settings.inbox_database_url.get_secret_value()
