@@ -5,7 +5,6 @@ import shutil
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,10 +18,10 @@ from starlette.testclient import TestClient
 from app.auth import bearer, fresh_bearer
 from app.auth.cache.redis_store import LOG_INTERVAL, PAUSE, open_redis
 from app.auth.cache.verifier import CachedVerifier
-from app.settings import CacheSettings, Settings
+from app.settings import Settings
 from dev.provider import Provider
 from proof.redis_server import HOST, RedisServer, redis_server
-from tests.auth.cached import Cached, Source, claims
+from tests.auth.cached import Cached, Source, claims, counts
 from tests.callers import Clock
 from tests.conftest import IssueToken, read_settings
 
@@ -74,17 +73,12 @@ def running(provider: Provider, clock: Clock, **variables: str) -> Iterator[Test
 
 
 @asynccontextmanager
-async def replica(
-    server: RedisServer,
-    clock: Clock,
-    identity: tuple[str, ...] = ("https://provider.example",),
-) -> AsyncIterator[Cached]:
+async def replica(server: RedisServer, clock: Clock, **variables: str) -> AsyncIterator[Cached]:
     """Run a cache with entries at `server`, as one process has it."""
-    settings = read_settings(CacheSettings, CACHE_URL=server.url, CACHE_TTL=str(TTL))
-    source, lookups = Source({"good": claims()}), Counter[str]()
-    async with open_redis(settings, clock, lookups) as store:
-        verifier = CachedVerifier(source, settings, identity, clock, lookups, store)
-        yield Cached(source, verifier, clock, lookups)
+    settings = read_settings(Settings, CACHE_URL=server.url, CACHE_TTL=str(TTL), **variables)
+    source = Source({"good": claims()})
+    async with open_redis(settings, clock) as store:
+        yield Cached(source, CachedVerifier(source, settings, clock, store), clock)
 
 
 def add_routes(app: FastAPI) -> None:
@@ -150,8 +144,8 @@ def test_redis_sees_no_token(
 @pytest.mark.anyio
 async def test_identities_use_other_names(process: RedisServer, redis: "Redis") -> None:
     """Entries of another provider are not even read."""
-    for identity in ("one",), ("two",):
-        async with replica(process, Clock(), identity) as known:
+    for url in ("http://one/introspect", "http://two/introspect"):
+        async with replica(process, Clock(), HYDRA_INTROSPECT_URL=url) as known:
             await known.look_up()
 
     assert len(names(redis)) == 2
@@ -257,7 +251,7 @@ async def test_fresh_refusal_reaches_all_within_the_ttl(
 @pytest.mark.anyio
 async def test_second_hit_needs_no_redis(server: RedisServer) -> None:
     """Also for an entry that another process wrote."""
-    clock = Clock()
+    clock, before = Clock(), counts()
     async with replica(server, clock) as one, replica(server, clock) as two:
         await one.look_up()
         await two.look_up()
@@ -265,7 +259,7 @@ async def test_second_hit_needs_no_redis(server: RedisServer) -> None:
         seen = [await one.look_up(), await two.look_up()]
 
     assert seen == ["anna", "anna"]
-    assert [two.source.calls, two.lookups["store_error"]] == [[], 0]
+    assert [two.source.calls, (counts() - before)["store_error"]] == [[], 0]
 
 
 @pytest.mark.anyio
@@ -376,23 +370,22 @@ async def test_silent_redis_is_left_alone(
     monkeypatch.setattr("app.auth.cache.redis_store.TIME_LIMIT", 0.5)
     tokens = [f"token-{number}" for number in range(200)]
     with outage(server) as url:
-        settings = read_settings(CacheSettings, CACHE_URL=url)
-        clock, lookups = Clock(), Counter[str]()
+        settings = read_settings(Settings, CACHE_URL=url)
+        clock, before = Clock(), counts()
         source = Source({each: claims(each) for each in tokens})
-        async with open_redis(settings, clock, lookups) as store:
-            verifier = CachedVerifier(source, settings, (), clock, lookups, store)
-            known = Cached(source, verifier, clock, lookups)
+        async with open_redis(settings, clock) as store:
+            known = Cached(source, CachedVerifier(source, settings, clock, store), clock)
             begun_at = time.monotonic()
             seen = await asyncio.gather(*map(known.look_up, tokens[:100]))
             first = time.monotonic() - begun_at
-            errors = lookups["store_error"]
+            errors = (counts() - before)["store_error"]
             seen += await asyncio.gather(*map(known.look_up, tokens[100:]))
             both = time.monotonic() - begun_at
 
     assert seen == tokens
     assert first < 2
     assert both - first < 0.4
-    assert 0 < errors == lookups["store_error"]
+    assert 0 < errors == (counts() - before)["store_error"]
 
 
 @pytest.mark.anyio

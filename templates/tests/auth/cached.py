@@ -7,11 +7,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from app.auth.cache.lookups import LOOKUPS
 from app.auth.cache.redis_store import RedisStore
 from app.auth.cache.verifier import CachedVerifier
 from app.auth.claims import Claims, parse_claims
 from app.auth.errors import AuthError, InvalidToken
-from app.settings import CacheSettings
+from app.settings import Settings
 from tests.callers import NOW, Clock
 from tests.conftest import read_settings
 
@@ -34,9 +35,6 @@ class Source:
             raise result
         return result
 
-    async def check(self) -> None:
-        self.calls.append("check")
-
 
 @dataclass
 class Cached:
@@ -45,7 +43,6 @@ class Cached:
     source: Source
     verifier: CachedVerifier
     clock: Clock
-    lookups: Counter[str]
 
     async def look_up(self, token: str = "good", max_age: float | None = None) -> str:
         """Return the subject of `token`, or the reason of its refusal."""
@@ -80,6 +77,14 @@ class FakeRedis(Redis):
         return reply
 
 
+def counts() -> Counter[str]:
+    """Return how many lookups have ended in which way so far."""
+    samples = [each for metric in LOOKUPS.collect() for each in metric.samples]
+    return Counter(
+        {each.labels["result"]: int(each.value) for each in samples if "_total" in each.name}
+    )
+
+
 def claims(subject: str = "anna", lifetime: float = 3600) -> Claims:
     """Return the claims of a valid token. `lifetime` in seconds."""
     return parse_claims({"sub": subject, "scope": "read:widgets", "exp": NOW + lifetime})
@@ -89,13 +94,12 @@ def cached(
     clock: Clock | None = None,
     *,
     redis: Redis | None = None,
-    identity: tuple[str, ...] = ("https://provider.example",),
     **variables: str,
 ) -> Cached:
     """Return an empty cache around a source that knows one token: `good`."""
-    clock, lookups = clock or Clock(), Counter[str]()
-    settings = read_settings(CacheSettings, **variables)
-    store = RedisStore(redis, settings.cache_ttl, clock, lookups) if redis else None
+    clock = clock or Clock()
+    settings = read_settings(Settings, **variables)
+    store = RedisStore(redis, settings.cache_ttl, clock) if redis else None
     source = Source({"good": claims()})
-    verifier = CachedVerifier(source, settings, identity, clock, lookups, store)
-    return Cached(source, verifier, clock, lookups)
+    verifier = CachedVerifier(source, settings, clock, store)
+    return Cached(source, verifier, clock)

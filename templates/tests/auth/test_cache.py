@@ -9,7 +9,7 @@ from app.auth.cache.verifier import open_cache
 from app.auth.claims import Claims
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
 from app.settings import Settings
-from tests.auth.cached import Cached, Source, cached, claims
+from tests.auth.cached import Cached, Source, cached, claims, counts
 from tests.conftest import read_settings
 
 pytestmark = pytest.mark.anyio
@@ -162,6 +162,18 @@ async def test_newer_call_decides(ends_first: str) -> None:
 
     assert [await older, await newer, await known.look_up()] == ["anna", "inactive", "inactive"]
     assert known.source.calls == ["good", "good"]
+
+
+async def test_lookups_are_counted() -> None:
+    known, before = cached(), counts()
+    gate, waiting = await begin_held(known, 3)
+    gate.set()
+    await asyncio.gather(*waiting)
+    for token, max_age in (("good", None), ("good", 0), ("junk", None), ("junk", None)):
+        await known.look_up(token, max_age)
+    results = {"miss": 2, "coalesced": 2, "hit": 1, "bypassed": 1, "negative_hit": 1}
+
+    assert counts() - before == results
 
 
 async def test_key_does_not_reveal_the_token() -> None:

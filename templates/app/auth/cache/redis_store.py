@@ -6,14 +6,14 @@ that is a miss.
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import ResponseError
 
+from app.auth.cache.lookups import STORE_ERROR
 from app.auth.cache.memory import CacheEntry
 from app.auth.claims import parse_object
 from app.environment import is_private
@@ -24,7 +24,6 @@ logger = logging.getLogger("app.auth.cache")
 PREFIX = "access-token:"
 MAX_SIZE = 131_072
 """Bytes of a value that is parsed: twice the largest response of a provider."""
-MAX_CONNECTIONS = 20
 TIME_LIMIT = 0.2
 """Seconds for one command, with the wait for a connection."""
 PAUSE = 2.0
@@ -34,18 +33,15 @@ LOG_INTERVAL = 60.0
 
 
 class RedisStore:
-    """Reads and writes entries of valid tokens. Never raises: failures are counted in `lookups`.
+    """Reads and writes entries of valid tokens. Never raises: failures are counted and logged.
 
-    `clock` in seconds since 1970.
+    `ttl` in seconds, `clock` since 1970.
     """
 
-    def __init__(
-        self, client: Redis, ttl: float, clock: Callable[[], float], lookups: Counter[str]
-    ) -> None:
+    def __init__(self, client: Redis, ttl: float, clock: Callable[[], float]) -> None:
         self._client = client
         self._ttl = ttl
         self._clock = clock
-        self._lookups = lookups
         self._replies = 0
         self._failed_at = self._logged_at = float("-inf")
 
@@ -55,12 +51,10 @@ class RedisStore:
 
     async def set(self, entry: CacheEntry) -> None:
         remaining = int((entry.expires_at(self._ttl) - self._clock()) * 1000)
-        try:
-            raw = entry.model_dump_json(by_alias=True, exclude_none=True, fallback=dict)
-        except ValueError:  # claims that are nested too deeply
-            return
         if remaining > 0:
-            await self._run(lambda: self._client.set(PREFIX + entry.key, raw, px=remaining))
+            with suppress(ValueError):  # claims that are nested too deeply
+                raw = entry.model_dump_json(by_alias=True, exclude_none=True, fallback=dict)
+                await self._run(lambda: self._client.set(PREFIX + entry.key, raw, px=remaining))
 
     async def delete(self, key: str) -> None:
         await self._run(lambda: self._client.delete(PREFIX + key))
@@ -84,7 +78,7 @@ class RedisStore:
         return reply
 
     def _note(self, error: Exception) -> None:
-        self._lookups["store_error"] += 1
+        STORE_ERROR.inc()
         if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
             self._logged_at = self._clock()
             logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
@@ -108,15 +102,13 @@ def decode(raw: bytes, key: str, now: float) -> CacheEntry | None:
 
 @asynccontextmanager
 async def open_redis(
-    settings: CacheSettings, clock: Callable[[], float], lookups: Counter[str]
+    settings: CacheSettings, clock: Callable[[], float]
 ) -> AsyncIterator[RedisStore]:
     """Open the store. Does not wait for Redis: the service starts without it too."""
     url = settings.cache_url.get_secret_value()
     if url.startswith("redis://") and not is_private(urlsplit(url).hostname or ""):
         logger.warning("claims cross a public network in clear: set CACHE_URL to rediss://")
     # No time limit of its own: with Python 3.11 it swallows the cancellation by ours.
-    pool = BlockingConnectionPool.from_url(
-        url, max_connections=MAX_CONNECTIONS, socket_timeout=None, protocol=2
-    )
+    pool = BlockingConnectionPool.from_url(url, max_connections=20, socket_timeout=None, protocol=2)
     async with Redis.from_pool(pool) as client:
-        yield RedisStore(client, settings.cache_ttl, clock, lookups)
+        yield RedisStore(client, settings.cache_ttl, clock)

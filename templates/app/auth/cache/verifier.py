@@ -7,17 +7,17 @@ every request.
 import hashlib
 import logging
 import math
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
 from typing import TYPE_CHECKING
 
 from app.auth.cache.identity import cache_identity, canonical_token
+from app.auth.cache.lookups import BYPASSED, COALESCED, HIT, MISS, NEGATIVE_HIT
 from app.auth.cache.memory import CacheEntry, MemoryStore, is_recent
 from app.auth.cache.single_flight import Result, SingleFlight
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.errors import AuthError, InvalidToken
-from app.settings import CacheSettings, Settings
+from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.auth.cache.redis_store import RedisStore
@@ -32,26 +32,23 @@ entries in Redis."""
 class CachedVerifier:
     """Returns cached results of another verifier, and calls it once for all concurrent callers.
 
-    `identity` keeps entries of different providers and clients apart. `clock` is in seconds since
-    1970. `lookups` counts how lookups end.
+    `clock` in seconds since 1970.
     """
 
     def __init__(
         self,
         inner: TokenVerifier,
-        settings: CacheSettings,
-        identity: tuple[str, ...],
+        settings: Settings,
         clock: Callable[[], float],
-        lookups: Counter[str],
         redis: "RedisStore | None" = None,
     ) -> None:
-        self.check = inner.check
         self._inner = inner
         self._ttl = settings.cache_ttl
         self._negative_ttl = settings.cache_negative_ttl
-        self._key_hash = hashlib.sha256("\0".join((DOMAIN, *identity, "")).encode())
+        # The identity keeps entries of different providers and clients apart.
+        parts = (DOMAIN, *cache_identity(settings), "")
+        self._key_hash = hashlib.sha256("\0".join(parts).encode())
         self._clock = clock
-        self._lookups = lookups
         self._memory = MemoryStore(settings, clock)
         self._redis = redis
         self._calls = SingleFlight(self._store)
@@ -71,16 +68,16 @@ class CachedVerifier:
         now = self._clock()
         if entry is not None and is_recent(entry.sent_at, limit, now):
             if entry.claims is not None:
-                self._lookups["hit"] += 1
+                HIT.inc()
                 return entry.claims
             if is_recent(entry.sent_at, self._negative_ttl, now):
-                self._lookups["negative_hit"] += 1
+                NEGATIVE_HIT.inc()
                 raise InvalidToken("inactive")
         pending = self._calls.newest(key)
         if pending is not None and is_recent(pending.sent_at, min(limit, self._ttl), now):
-            self._lookups["coalesced"] += 1
+            COALESCED.inc()
         else:
-            self._lookups["miss" if max_age is None else "bypassed"] += 1
+            (MISS if max_age is None else BYPASSED).inc()
             pending = self._calls.start(key, now, lambda: self._call(token))
         return await pending.result()
 
@@ -127,7 +124,6 @@ async def open_cache(
     if settings.cache_ttl == 0:
         yield inner
         return
-    lookups = Counter[str]()
     store: AbstractAsyncContextManager[RedisStore | None] = nullcontext()
     if settings.cache_url.get_secret_value() == "memory://":
         logger.info("cache in memory: each process has its own")
@@ -135,9 +131,7 @@ async def open_cache(
         # Imported only if needed: it takes a fifth of the time that the service needs to start.
         from app.auth.cache.redis_store import open_redis
 
-        store = open_redis(settings, clock, lookups)
-        logger.info("cache in Redis, shared by its processes, and in the memory of each")
+        store = open_redis(settings, clock)
     async with store as redis:
-        identity = cache_identity(settings)
-        with closing(CachedVerifier(inner, settings, identity, clock, lookups, redis)) as verifier:
+        with closing(CachedVerifier(inner, settings, clock, redis)) as verifier:
             yield verifier

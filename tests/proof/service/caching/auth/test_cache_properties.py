@@ -5,7 +5,6 @@ caller allows: no longer ago than the TTL or the caller's `max_age`.
 """
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
@@ -181,6 +180,6 @@ def test_no_claim_is_lost_or_changed(document: dict[str, object]) -> None:
 
 async def written_and_read(entry: CacheEntry) -> CacheEntry | None:
     """Return what another process reads of an entry."""
-    store = RedisStore(FakeRedis(), 30, Clock(0), Counter())
+    store = RedisStore(FakeRedis(), 30, Clock(0))
     await store.set(entry)
     return await store.get(KEY)
