@@ -4,21 +4,25 @@ import asyncio
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI, Security
 from redis import Redis
 from starlette.testclient import TestClient
 
+from app.auth import bearer, fresh_bearer
 from app.auth.cache.redis_store import LOG_INTERVAL, PAUSE, open_redis
-from app.settings import CacheSettings, Settings
+from app.auth.cache.verifier import CachedVerifier
+from app.settings import Settings
 from dev.provider import Provider
 from proof.redis_server import HOST, RedisServer, redis_server
-from tests.auth.cached import Cached, cached, claims
-from tests.callers import Clock, bearer
+from tests.auth.cached import Cached, Source, claims, counts
+from tests.callers import Clock
 from tests.conftest import IssueToken, read_settings
 
 pytestmark = pytest.mark.skipif(
@@ -31,7 +35,7 @@ TTL = 30
 @pytest.fixture(autouse=True)
 def long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give Redis time on a busy machine."""
-    monkeypatch.setattr("app.auth.cache.redis_store.MAX_WAIT", 5)
+    monkeypatch.setattr("app.auth.cache.redis_store.TIME_LIMIT", 5)
 
 
 @pytest.fixture(scope="module")
@@ -63,25 +67,39 @@ def running(provider: Provider, clock: Clock, **variables: str) -> Iterator[Test
 
     settings = read_settings(Settings, **variables)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
+    add_routes(app)
     with TestClient(app) as client:
         yield client
 
 
 @asynccontextmanager
-async def replica(
-    server: RedisServer,
-    clock: Clock,
-    identity: tuple[str, ...] = ("https://provider.example",),
-) -> AsyncIterator[Cached]:
+async def replica(server: RedisServer, clock: Clock, **variables: str) -> AsyncIterator[Cached]:
     """Run a cache with entries at `server`, as one process has it."""
-    settings = read_settings(CacheSettings, CACHE_URL=server.url, CACHE_TTL=str(TTL))
-    async with open_redis(settings, clock, 50) as store:
-        yield cached(clock, store=store, identity=identity, CACHE_TTL=str(TTL))
+    settings = read_settings(Settings, CACHE_URL=server.url, CACHE_TTL=str(TTL), **variables)
+    source = Source({"good": claims()})
+    async with open_redis(settings, clock) as store:
+        yield Cached(source, CachedVerifier(source, settings, clock, store), clock)
 
 
-def status(client: TestClient, token: str) -> int:
+def add_routes(app: FastAPI) -> None:
+    """Add routes of the tests' own."""
+
+    @app.get("/any", dependencies=[Security(bearer)])
+    async def read() -> None:
+        return
+
+    @app.get("/write", dependencies=[Security(bearer, scopes=["write:widgets"])])
+    async def write() -> None:
+        return
+
+    @app.get("/fresh", dependencies=[Security(fresh_bearer)])
+    async def read_fresh() -> None:
+        return
+
+
+def status(client: TestClient, token: str, path: str = "/any") -> int:
     """Return the status of a request with a token."""
-    return client.get("/widgets", headers=bearer(token)).status_code
+    return client.get(path, headers={"Authorization": f"Bearer {token}"}).status_code
 
 
 def names(redis: "Redis") -> list[bytes]:
@@ -98,9 +116,7 @@ def test_services_share_entries(
         first = status(one, good)
     provider.outage = True
     with running(provider, clock, CACHE_URL=process.url) as two:
-        written = two.post("/widgets", headers=bearer(good), json={"name": "lever"})
-
-        assert [first, status(two, good), written.status_code] == [200, 200, 403]
+        assert [first, status(two, good), status(two, good, "/write")] == [200, 200, 403]
 
 
 def test_redis_sees_no_token(
@@ -114,7 +130,7 @@ def test_redis_sees_no_token(
         running(provider, clock, CACHE_URL=process.url) as client,
     ):
         status(client, good)
-        client.delete("/widgets/none", headers=bearer(good))
+        status(client, good, "/fresh")
         status(client, "junk")
         redis.set("end", 1)
         while not seen or "end" not in seen[-1]:
@@ -128,8 +144,8 @@ def test_redis_sees_no_token(
 @pytest.mark.anyio
 async def test_identities_use_other_names(process: RedisServer, redis: "Redis") -> None:
     """Entries of another provider are not even read."""
-    for identity in ("one",), ("two",):
-        async with replica(process, Clock(), identity) as known:
+    for url in ("http://one/introspect", "http://two/introspect"):
+        async with replica(process, Clock(), HYDRA_INTROSPECT_URL=url) as known:
             await known.look_up()
 
     assert len(names(redis)) == 2
@@ -235,7 +251,7 @@ async def test_fresh_refusal_reaches_all_within_the_ttl(
 @pytest.mark.anyio
 async def test_second_hit_needs_no_redis(server: RedisServer) -> None:
     """Also for an entry that another process wrote."""
-    clock = Clock()
+    clock, before = Clock(), counts()
     async with replica(server, clock) as one, replica(server, clock) as two:
         await one.look_up()
         await two.look_up()
@@ -243,7 +259,7 @@ async def test_second_hit_needs_no_redis(server: RedisServer) -> None:
         seen = [await one.look_up(), await two.look_up()]
 
     assert seen == ["anna", "anna"]
-    assert [two.source.calls, two.counts["store_errors"]] == [[], 0]
+    assert [two.source.calls, (counts() - before)["store_error"]] == [[], 0]
 
 
 @pytest.mark.anyio
@@ -305,19 +321,93 @@ def test_absent_redis_is_logged_once_a_minute(
     assert capsys.readouterr().err.count("Redis failed, calling the provider reason=") == 2
 
 
-def test_hanging_redis_is_left_alone(
-    server: RedisServer, provider: Provider, clock: Clock, token: IssueToken
-) -> None:
-    """The first request waits a little, the next ones do not open a connection."""
-    with running(provider, clock, CACHE_URL=server.url, IDP_TIMEOUT="1") as client:
-        before = status(client, token())
-        accepted = server.connections()
-        server.hang()
-        seen = [status(client, token()) for _ in range(30)]
+@contextmanager
+def stopped(server: RedisServer) -> Iterator[str]:
+    """Stop the process. The system goes on to accept connections."""
+    server.hang()
+    try:
+        yield server.url
+    finally:
         server.wake()
 
-    assert [before, *seen] == [200] * 31
-    assert server.connections() <= accepted + 2
+
+@contextmanager
+def paused(server: RedisServer) -> Iterator[str]:
+    """Let the server accept commands and reply to none. It is killed while it does so."""
+    with server.client() as client:
+        client.client_pause(60_000)
+    yield server.url
+
+
+@contextmanager
+def full(_: RedisServer) -> Iterator[str]:
+    """Return the address of a server that takes no more connections, which then hang."""
+    with socket.create_server((HOST, 0), backlog=0) as listener:
+        address = listener.getsockname()
+        with ExitStack() as stack:
+            for _ in range(5):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(address)
+            yield f"redis://{HOST}:{address[1]}"
+
+
+@contextmanager
+def absent(server: RedisServer) -> Iterator[str]:
+    """Return the address of a server that is gone."""
+    server.kill()
+    yield server.url
+
+
+@pytest.mark.parametrize("outage", [stopped, paused, full, absent])
+@pytest.mark.anyio
+async def test_silent_redis_is_left_alone(
+    server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    outage: Callable[[RedisServer], AbstractContextManager[str]],
+) -> None:
+    """Concurrent lookups wait once for the time limit of a command, the next ones do not."""
+    monkeypatch.setattr("app.auth.cache.redis_store.TIME_LIMIT", 0.5)
+    tokens = [f"token-{number}" for number in range(200)]
+    with outage(server) as url:
+        settings = read_settings(Settings, CACHE_URL=url)
+        clock, before = Clock(), counts()
+        source = Source({each: claims(each) for each in tokens})
+        async with open_redis(settings, clock) as store:
+            known = Cached(source, CachedVerifier(source, settings, clock, store), clock)
+            begun_at = time.monotonic()
+            seen = await asyncio.gather(*map(known.look_up, tokens[:100]))
+            first = time.monotonic() - begun_at
+            errors = (counts() - before)["store_error"]
+            seen += await asyncio.gather(*map(known.look_up, tokens[100:]))
+            both = time.monotonic() - begun_at
+
+    assert seen == tokens
+    assert first < 2
+    assert both - first < 0.4
+    assert 0 < errors == (counts() - before)["store_error"]
+
+
+@pytest.mark.anyio
+async def test_late_reply_is_for_no_other_command(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection whose command was given up is not used again."""
+    clock = Clock()
+    tokens = [f"token-{number}" for number in range(100)]
+    async with replica(server, clock) as one, replica(server, clock) as two:
+        one.source.results = {each: claims(each) for each in tokens}
+        two.source.results = {each: claims("provider") for each in tokens}
+        await asyncio.gather(*map(one.look_up, tokens))
+        await asyncio.gather(*map(two.look_up, tokens[:20]))
+        with monkeypatch.context() as patch, stopped(server):
+            patch.setattr("app.auth.cache.redis_store.TIME_LIMIT", 0.2)
+            meanwhile = await asyncio.gather(*map(two.look_up, tokens[20:60]))
+        clock.now += PAUSE
+        seen = await asyncio.gather(*map(two.look_up, tokens[60:]))
+
+    assert meanwhile == ["provider"] * 40
+    assert seen == tokens[60:]
 
 
 def test_password_is_used(

@@ -31,6 +31,7 @@ MUTATED: list[tuple[Answers, list[str]]] = [
     (
         {"validation_mode": "introspection", "include_caching": True, "include_webhooks": True},
         [
+            "app/auth/cache",
             "app/auth/revocations.py",
             "app/settings.py",
             "app/webhooks",

@@ -23,8 +23,6 @@ def answers(mode: str, *, caching: bool, webhooks: bool) -> Answers:
 
 
 ROWS: list[tuple[str, Answers]] = [
-    ("test_cache_edges.py", answers("jwt", caching=True, webhooks=True)),
-    ("test_cache_properties.py", answers("introspection", caching=True, webhooks=True)),
     ("test_cache_redis.py", answers("introspection", caching=True, webhooks=True)),
     ("test_inbox_processes.py", answers("introspection", caching=False, webhooks=True)),
     ("test_inbox_faults.py", answers("introspection", caching=False, webhooks=True)),

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 
 from app import health  # {%- if cookiecutter.include_caching +%}
-from app.auth.cache.identity import cache_identity
 from app.auth.cache.verifier import open_cache  # {%- endif +%}
 from app.auth.claims import TokenVerifier
 from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
@@ -38,10 +37,7 @@ async def open_services(
         state = {"settings": settings, "provider": provider, "policy": policy, "clock": clock}
         checks: dict[str, health.Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
-        identity = cache_identity(settings)
-        verifier = await stack.enter_async_context(
-            open_cache(verifier, settings, identity, settings.idp_timeout, clock)
-        )
+        verifier = await stack.enter_async_context(open_cache(verifier, settings, clock))
         # {% endif %}
         # {% if cookiecutter.__revocations %}
         worker = await stack.enter_async_context(open_worker(settings, {**REVOKING, **HANDLERS}))

@@ -7,16 +7,14 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from app.auth.cache.lookups import LOOKUPS
 from app.auth.cache.redis_store import RedisStore
-from app.auth.cache.store import MemoryStore
 from app.auth.cache.verifier import CachedVerifier
 from app.auth.claims import Claims, parse_claims
 from app.auth.errors import AuthError, InvalidToken
-from app.settings import CacheSettings
+from app.settings import Settings
 from tests.callers import NOW, Clock
 from tests.conftest import read_settings
-
-IDENTITY = ("https://provider.example",)
 
 
 @dataclass
@@ -37,22 +35,14 @@ class Source:
             raise result
         return result
 
-    async def check(self) -> None:
-        self.calls.append("check")
-
 
 @dataclass
 class Cached:
-    """A cached verifier and its parts."""
+    """A cached verifier and what is around it."""
 
     source: Source
     verifier: CachedVerifier
-    store: MemoryStore
     clock: Clock
-
-    @property
-    def counts(self) -> Counter[str]:
-        return self.store.counts
 
     async def look_up(self, token: str = "good", max_age: float | None = None) -> str:
         """Return the subject of `token`, or the reason of its refusal."""
@@ -81,40 +71,35 @@ class FakeRedis(Redis):
             raise self.error
         reply = self.values.pop(key, None) if name == "DEL" else self.values.get(key)
         if name == "SET":
-            self.values[key] = rest[0]
+            self.values[key] = str(rest[0]).encode()
         if self.gate is not None:
             await self.gate.wait()
         return reply
 
 
+def counts() -> Counter[str]:
+    """Return how many lookups have ended in which way so far."""
+    samples = [each for metric in LOOKUPS.collect() for each in metric.samples]
+    return Counter(
+        {each.labels["result"]: int(each.value) for each in samples if "_total" in each.name}
+    )
+
+
 def claims(subject: str = "anna", lifetime: float = 3600) -> Claims:
     """Return the claims of a valid token. `lifetime` in seconds."""
-    return parse_claims(
-        {
-            "sub": subject,
-            "client_id": "site",
-            "scope": "read:widgets",
-            "exp": NOW + lifetime,
-            "token_use": "access_token",
-        }
-    )
+    return parse_claims({"sub": subject, "scope": "read:widgets", "exp": NOW + lifetime})
 
 
 def cached(
     clock: Clock | None = None,
     *,
-    store: MemoryStore | None = None,
     redis: Redis | None = None,
-    identity: tuple[str, ...] = IDENTITY,
-    time_limit: float = 5,
     **variables: str,
 ) -> Cached:
     """Return an empty cache around a source that knows one token: `good`."""
     clock = clock or Clock()
-    settings = read_settings(CacheSettings, **variables)
-    if redis is not None:
-        store = RedisStore(settings, clock, redis, time_limit)
-    store = store or MemoryStore(settings, clock)
+    settings = read_settings(Settings, **variables)
+    store = RedisStore(redis, settings.cache_ttl, clock) if redis else None
     source = Source({"good": claims()})
-    verifier = CachedVerifier(source, store, settings, identity, clock)
-    return Cached(source, verifier, store, clock)
+    verifier = CachedVerifier(source, settings, clock, store)
+    return Cached(source, verifier, clock)

@@ -2,15 +2,15 @@
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
-from app.auth.cache.store import CacheEntry
+from app.auth.cache.verifier import open_cache
+from app.auth.claims import Claims
 from app.auth.errors import AuthError, InvalidToken, ProviderUnavailable
-from tests.auth.cached import Cached, cached, claims
-from tests.callers import NOW
+from app.settings import Settings
+from tests.auth.cached import Cached, Source, cached, claims, counts
+from tests.conftest import read_settings
 
 pytestmark = pytest.mark.anyio
 CACHED, CALLED = 1, 2
@@ -22,53 +22,55 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def begin(work: Coroutine[Any, Any, str]) -> "asyncio.Task[str]":
-    return asyncio.create_task(work)
-
-
-async def begin_held(known: Cached, number: int) -> list["asyncio.Task[str]"]:
-    """Begin lookups whose call waits for `known.source.gate`."""
-    known.source.gate = asyncio.Event()
-    waiting = [begin(known.look_up()) for _ in range(number)]
+async def begin_held(
+    known: Cached, number: int = 1, max_age: float | None = None
+) -> tuple[asyncio.Event, list["asyncio.Task[str]"]]:
+    """Begin lookups whose call waits for the event."""
+    gate = known.source.gate = asyncio.Event()
+    waiting = [asyncio.create_task(known.look_up(max_age=max_age)) for _ in range(number)]
     await settle()
-    return waiting
-
-
-def release(known: Cached) -> None:
-    assert known.source.gate is not None
-    known.source.gate.set()
     known.source.gate = None
+    return gate, waiting
 
 
-LIFETIMES = {
-    "within the TTL": (3600, 29.9, CACHED),
-    "at the end of the TTL": (3600, 30, CALLED),
-    "before exp": (3, 2.9, CACHED),
-    "at exp": (3, 3, CALLED),
-    "without exp, within the TTL": (None, 29.9, CACHED),
-    "without exp, at the end of the TTL": (None, 30, CALLED),
-    "after the clock was set back": (3600, -1, CALLED),
+AGES = {
+    "within the TTL": ("good", 29.9, None, CACHED),
+    "at the end of the TTL": ("good", 30, None, CALLED),
+    "before exp": ("short", 2.9, None, CACHED),
+    "at exp": ("short", 3, None, CALLED),
+    "without exp, within the TTL": ("endless", 29.9, None, CACHED),
+    "without exp, at the end of the TTL": ("endless", 30, None, CALLED),
+    "within the age that is allowed": ("good", 9.9, 10, CACHED),
+    "at the age that is allowed": ("good", 10, 10, CALLED),
+    "no age is allowed": ("good", 0, 0, CALLED),
+    "after the clock was set back": ("good", -1, None, CALLED),
+    "inactive, within the negative TTL": ("junk", 4.9, None, CACHED),
+    "inactive, at the end of the negative TTL": ("junk", 5, None, CALLED),
+    "inactive, within the age that is allowed": ("junk", 2.9, 3, CACHED),
+    "inactive, at the age that is allowed": ("junk", 3, 3, CALLED),
+    "inactive, no age is allowed": ("junk", 0, 0, CALLED),
+    "inactive, after the clock was set back": ("junk", -1, None, CALLED),
 }
 
 
-@pytest.mark.parametrize(("lifetime", "later", "calls"), LIFETIMES.values(), ids=LIFETIMES)
-async def test_entry_lifetime(lifetime: float | None, later: float, calls: int) -> None:
-    known = cached(CACHE_TTL="30")
-    expires_at = None if lifetime is None else NOW + lifetime
-    known.source.results["good"] = claims().model_copy(update={"expires_at": expires_at})
-    await known.look_up()
+@pytest.mark.parametrize(("token", "later", "max_age", "calls"), AGES.values(), ids=AGES)
+async def test_age_of_results(token: str, later: float, max_age: float | None, calls: int) -> None:
+    known = cached(CACHE_TTL="30", CACHE_NEGATIVE_TTL="5")
+    known.source.results["short"] = claims(lifetime=3)
+    known.source.results["endless"] = claims().model_copy(update={"expires_at": None})
+    first = await known.look_up(token)
     known.clock.now += later
-    await known.look_up()
 
+    assert await known.look_up(token, max_age) == first
     assert len(known.source.calls) == calls
 
 
 async def test_ttl_starts_with_the_call() -> None:
     """The provider may have looked at the token long before its response arrived."""
     known = cached(CACHE_TTL="30")
-    (waiting,) = await begin_held(known, 1)
+    gate, (waiting,) = await begin_held(known)
     known.clock.now += 29
-    release(known)
+    gate.set()
     await waiting
     known.clock.now += 1
     await known.look_up()
@@ -76,48 +78,37 @@ async def test_ttl_starts_with_the_call() -> None:
     assert len(known.source.calls) == CALLED
 
 
-async def test_ttl_of_zero_caches_nothing() -> None:
-    """Concurrent callers do not share a call either."""
-    known = cached(CACHE_TTL="0", CACHE_NEGATIVE_TTL="60")
-    tokens = ["good", "good", "junk", "junk"]
-    await asyncio.gather(*map(known.look_up, tokens))
-    await known.look_up()
-    await known.look_up("junk")
-
-    assert known.source.calls == [*tokens, "good", "junk"]
+async def test_ttl_of_zero_is_no_cache() -> None:
+    source, settings = Source(), read_settings(Settings, CACHE_TTL="0")
+    async with open_cache(source, settings, lambda: 0) as verifier:
+        assert verifier is source
 
 
-@pytest.mark.parametrize(("later", "calls"), [(4.9, CACHED), (5, CALLED)])
-async def test_negative_result_has_its_own_ttl(later: float, calls: int) -> None:
-    known = cached(CACHE_NEGATIVE_TTL="5")
-    first = await known.look_up("junk")
-    known.clock.now += later
+VALID, INACTIVE, UNSIGNED = claims(), InvalidToken("inactive"), InvalidToken("signature")
+OUTAGE = ProviderUnavailable("timeout")
+CHANGES = {
+    "an outage keeps the entry": (VALID, OUTAGE, "anna anna timeout anna", 2),
+    "a fresh inactive answer replaces it": (VALID, INACTIVE, "anna anna inactive inactive", 2),
+    "another fresh refusal removes it": (VALID, UNSIGNED, "anna anna signature signature", 3),
+    "a fresh result replaces a refusal": (INACTIVE, VALID, "inactive inactive anna anna", 2),
+    "an outage is not cached": (OUTAGE, VALID, "timeout anna anna anna", 3),
+    "another refusal is not cached": (UNSIGNED, VALID, "signature anna anna anna", 3),
+}
 
-    assert [first, await known.look_up("junk")] == ["inactive", "inactive"]
+
+@pytest.mark.parametrize(("before", "after", "seen", "calls"), CHANGES.values(), ids=CHANGES)
+async def test_results_of_other_kinds(
+    before: Claims | AuthError, after: Claims | AuthError, seen: str, calls: int
+) -> None:
+    """The third lookup is a fresh one."""
+    known = cached()
+    known.source.results["good"] = before
+    first = await known.look_up()
+    known.source.results["good"] = after
+    others = [await known.look_up(max_age=max_age) for max_age in (None, 0, None)]
+
+    assert [first, *others] == seen.split()
     assert len(known.source.calls) == calls
-    assert known.counts["negative_hits"] == CALLED - calls
-
-
-@pytest.mark.parametrize(
-    "refusal", [ProviderUnavailable("timeout"), InvalidToken("signature"), InvalidToken("prefix")]
-)
-async def test_other_refusals_are_not_cached(refusal: AuthError) -> None:
-    """An outage says nothing about the token, and a new key may verify its signature."""
-    known = cached()
-    known.source.results["odd"] = refusal
-    before = await known.look_up("odd")
-    known.source.results["odd"] = claims()
-
-    assert [before, await known.look_up("odd")] == [refusal.reason, "anna"]
-
-
-async def test_outage_keeps_the_entry() -> None:
-    known = cached()
-    await known.look_up()
-    known.source.results["good"] = ProviderUnavailable("timeout")
-    fresh = await known.look_up(max_age=0)
-
-    assert [fresh, await known.look_up()] == ["timeout", "anna"]
 
 
 async def test_junk_evicts_no_valid_entry() -> None:
@@ -130,129 +121,59 @@ async def test_junk_evicts_no_valid_entry() -> None:
     assert known.source.calls.count("good") == CACHED
 
 
-async def test_fresh_refusal_replaces_the_entry() -> None:
-    """Also after the negative result has expired."""
-    known = cached()
-    await known.look_up()
-    del known.source.results["good"]
-    seen = [await known.look_up(), await known.look_up(max_age=0), await known.look_up()]
-    calls = len(known.source.calls)
-    known.clock.now += 6
-
-    assert [*seen, await known.look_up()] == ["anna", "inactive", "inactive", "inactive"]
-    assert [calls, len(known.source.calls)] == [2, 3]
-
-
-async def test_fresh_result_replaces_a_refusal() -> None:
-    known = cached()
-    await known.look_up("late")
-    known.source.results["late"] = claims("bert")
-    fresh = await known.look_up("late", max_age=0)
-
-    assert [fresh, await known.look_up("late")] == ["bert", "bert"]
-    assert len(known.source.calls) == 2
-
-
-async def test_entry_older_than_a_refusal_is_a_miss() -> None:
-    """Another process can write an old result to the shared store after a newer refusal."""
-    known = cached()
-    known.source.results.clear()
-    known.clock.now += 1
-    await known.look_up(max_age=0)
-    await known.store.set(known.verifier.key_of("good"), CacheEntry(claims(), NOW))
-    known.clock.now += 6
-
-    assert await known.look_up() == "inactive"
-
-
-@pytest.mark.parametrize("token", ["good", "junk"])
-@pytest.mark.parametrize(("later", "calls"), [(9.9, CACHED), (10, CALLED)])
-async def test_max_age_limits_the_age(token: str, later: float, calls: int) -> None:
-    known = cached(CACHE_NEGATIVE_TTL="30")
-    await known.look_up(token)
-    known.clock.now += later
-    await known.look_up(token, max_age=10)
-
-    assert len(known.source.calls) == calls
-
-
-@pytest.mark.parametrize(
-    "result", [claims(), InvalidToken("inactive"), ProviderUnavailable("timeout")]
-)
-async def test_concurrent_callers_share_a_call(result: Any) -> None:
+@pytest.mark.parametrize("result", [VALID, INACTIVE, OUTAGE])
+async def test_concurrent_callers_share_a_call(result: Claims | AuthError) -> None:
     known = cached()
     known.source.results["good"] = result
-    waiting = await begin_held(known, 100)
-    release(known)
+    gate, waiting = await begin_held(known, 100)
+    gate.set()
 
     assert set(await asyncio.gather(*waiting)) == {getattr(result, "reason", "anna")}
     assert known.source.calls == ["good"]
-    assert (known.counts["misses"], known.counts["coalesced"]) == (1, 99)
 
 
-@pytest.mark.parametrize("gone", [[0], [5], [0, 1, 2, 50, 99], range(99), range(100)])
+@pytest.mark.parametrize("gone", [[0], [0, 1, 50, 99], range(100)], ids=["first", "some", "all"])
 async def test_cancelled_callers_cancel_no_other(gone: list[int]) -> None:
     """If all of them go away, the result is cached for the next one."""
     known = cached()
-    waiting = await begin_held(known, 100)
+    gate, waiting = await begin_held(known, 100)
     for number in gone:
         waiting[number].cancel()
-    release(known)
+    gate.set()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     await settle()
 
-    cancelled = [n for n, each in enumerate(outcomes) if isinstance(each, asyncio.CancelledError)]
-    assert cancelled == list(gone)
     assert outcomes.count("anna") == 100 - len(gone)
     assert await known.look_up() == "anna"
     assert known.source.calls == ["good"]
-
-
-async def test_finished_call_is_not_shared() -> None:
-    """Its error would be an outage without end."""
-    known = cached()
-    known.source.results["good"] = ProviderUnavailable("timeout")
-    await known.look_up()
-    known.source.results["good"] = claims()
-
-    assert await known.look_up() == "anna"
 
 
 @pytest.mark.parametrize("ends_first", ["older", "newer"])
 async def test_newer_call_decides(ends_first: str) -> None:
     """A fresh lookup does not share an older call, and the older result is not stored."""
     known = cached()
-    (older,) = await begin_held(known, 1)
-    gate, known.source.gate = known.source.gate, asyncio.Event()
-    assert gate is not None
-    del known.source.results["good"]
-    newer = begin(known.look_up(max_age=0))
-    await settle()
-    gates = [gate, known.source.gate]
-    for each in gates if ends_first == "older" else reversed(gates):
-        each.set()
+    older_gate, (older,) = await begin_held(known)
+    known.source.results["good"] = INACTIVE
+    newer_gate, (newer,) = await begin_held(known, max_age=0)
+    gates = [older_gate, newer_gate]
+    for gate in gates if ends_first == "older" else reversed(gates):
+        gate.set()
         await settle()
-    seen = [await older, await newer, await known.look_up()]
-    known.clock.now += 6
 
-    assert [*seen, await known.look_up()] == ["anna", "inactive", "inactive", "inactive"]
-    assert known.source.calls == ["good"] * 3
+    assert [await older, await newer, await known.look_up()] == ["anna", "inactive", "inactive"]
+    assert known.source.calls == ["good", "good"]
 
 
-IDENTITIES = {
-    "two providers": (("https://one.example",), ("https://two.example",)),
-    "parts that join to the same text": (("ab", "c"), ("a", "bc")),
-}
+async def test_lookups_are_counted() -> None:
+    known, before = cached(), counts()
+    gate, waiting = await begin_held(known, 3)
+    gate.set()
+    await asyncio.gather(*waiting)
+    for token, max_age in (("good", None), ("good", 0), ("junk", None), ("junk", None)):
+        await known.look_up(token, max_age)
+    results = {"miss": 2, "coalesced": 2, "hit": 1, "bypassed": 1, "negative_hit": 1}
 
-
-@pytest.mark.parametrize(("one", "two"), IDENTITIES.values(), ids=IDENTITIES)
-async def test_identities_share_no_entry(one: tuple[str, ...], two: tuple[str, ...]) -> None:
-    first = cached(identity=one)
-    second = cached(identity=two, store=first.store)
-    await first.look_up()
-    await second.look_up()
-
-    assert second.source.calls == ["good"]
+    assert counts() - before == results
 
 
 async def test_key_does_not_reveal_the_token() -> None:
@@ -261,12 +182,3 @@ async def test_key_does_not_reveal_the_token() -> None:
 
     assert len(key_of("good")) == 64
     assert len({key_of("good"), key_of("gooD"), hashlib.sha256(b"good").hexdigest()}) == 3
-
-
-async def test_close_cancels_pending_calls() -> None:
-    known = cached()
-    (waiting,) = await begin_held(known, 1)
-    known.verifier.close()
-
-    with pytest.raises(asyncio.CancelledError):
-        await waiting

@@ -1,98 +1,67 @@
-"""The service with its cache: what callers see, and what the log says."""
+"""The service with its cache, as callers see it."""
 
-import httpx
+from typing import Annotated
+
 import pytest
+from fastapi import FastAPI, Security
 from starlette.testclient import TestClient
 
-from app.settings import Settings
+from app.auth import Principal, bearer, fresh_bearer
 from dev.provider import Provider
-from tests.callers import Clock, bearer
-from tests.conftest import IssueToken, Start, read_settings
-
-WRITE = ("write:widgets",)
-
-
-def status(client: TestClient, token: str) -> int:
-    return client.get("/widgets", headers=bearer(token)).status_code
+from tests.callers import Clock
+from tests.callers import bearer as headers
+from tests.conftest import IssueToken, Start
 
 
-def test_scopes_are_checked_on_a_hit(client: TestClient, token: IssueToken) -> None:
+def add_routes(app: FastAPI) -> None:
+    """Add routes of the test's own."""
+
+    @app.get("/any")
+    async def read(principal: Annotated[Principal, Security(bearer)]) -> str:
+        return principal.subject
+
+    @app.get("/write")
+    async def write(principal: Annotated[Principal, Security(bearer, scopes=["write"])]) -> str:
+        return principal.subject
+
+
+def status(client: TestClient, token: str, path: str = "/any") -> int:
+    return client.get(path, headers=headers(token)).status_code
+
+
+def test_scopes_are_checked_on_a_hit(start: Start, token: IssueToken) -> None:
     """What is cached is the provider's result, not that a request was accepted."""
-    reader = bearer(token(scopes=("read:widgets",)))
-    read = client.get("/widgets", headers=reader)
-    written = client.post("/widgets", headers=reader, json={"name": "lever"})
+    client, reader = start(prepare=add_routes), token(("read",))
 
-    assert [read.status_code, written.status_code] == [200, 403]
-    assert written.headers["www-authenticate"].endswith('scope="write:widgets"')
+    assert [status(client, reader), status(client, reader, "/write")] == [200, 403]
 
 
+TIMES = {"before exp": (2.9, 200), "at exp": (3, 401), "before iat": (-5, 401)}
+
+
+@pytest.mark.parametrize(("later", "expected"), TIMES.values(), ids=TIMES)
 @pytest.mark.parametrize("is_cached", [True, False])
-def test_token_ends_at_its_expiry(
-    start: Start, token: IssueToken, clock: Clock, is_cached: bool
+def test_policy_is_checked_on_a_hit(
+    start: Start, token: IssueToken, clock: Clock, is_cached: bool, later: float, expected: int
 ) -> None:
-    client = start(CLOCK_LEEWAY="0")
-    short = token(lifetime=3)
+    client, short = start(prepare=add_routes, CLOCK_LEEWAY="0"), token(lifetime=3)
     if is_cached:
         assert status(client, short) == 200
-    clock.now += 2.9
-    before = status(client, short)
-    clock.now += 0.1
+    clock.now += later
 
-    assert [before, status(client, short)] == [200, 401]
+    assert status(client, short) == expected
 
 
-def test_policy_is_checked_on_a_hit(start: Start, token: IssueToken, clock: Clock) -> None:
-    """After the clock was set back, the cached token is not valid yet."""
-    client = start(CLOCK_LEEWAY="0")
-    good = token()
-    before = status(client, good)
-    clock.now -= 5
-
-    assert [before, status(client, good)] == [200, 401]
-
-
+@pytest.mark.parametrize("url", ["memory://", "redis://127.0.0.1:9"], ids=["memory", "no Redis"])
 def test_cached_token_needs_no_provider(
-    client: TestClient, provider: Provider, token: IssueToken
+    start: Start, provider: Provider, token: IssueToken, url: str
 ) -> None:
-    good = token()
+    client, good = start(prepare=add_routes, CACHE_URL=url), token()
     before = status(client, good)
     provider.outage = True
 
     assert [before, status(client, good)] == [200, 200]
 
 
-def test_end_logs_the_counts(
-    provider: Provider, clock: Clock, token: IssueToken, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Deleting bypasses the cache. No token and no subject is in the log."""
-    from app.main import create_app
-
-    writer = token(scopes=WRITE, subject="anna")
-    settings, wire = read_settings(Settings), httpx.ASGITransport(provider)
-    with TestClient(create_app(settings, transport=wire, clock=clock)) as client:
-        made = client.post("/widgets", headers=bearer(writer), json={"name": "lever"}).json()["id"]
-        deletions = [client.delete(f"/widgets/{made}", headers=bearer(writer)) for _ in range(2)]
-        status(client, writer)
-    written = capsys.readouterr().err
-
-    assert [each.status_code for each in deletions] == [204, 404]
-    assert "cache in memory: each process has its own" in written
-    assert "cache misses=1 bypassed=2 hits=1" in written
-    assert "anna" not in written
-    assert writer not in written
-
-
-URLS = {
-    "redis://cache.example.com": 1,
-    "rediss://cache.example.com": 0,
-    "redis://10.0.0.7": 0,
-}
-
-
-@pytest.mark.parametrize(("url", "warnings"), URLS.items())
-def test_public_redis_without_tls_is_a_warning(
-    start: Start, capsys: pytest.CaptureFixture[str], url: str, warnings: int
-) -> None:
-    start(CACHE_URL=url)
-
-    assert capsys.readouterr().err.count("set CACHE_URL to rediss://") == warnings
+def test_fresh_bearer_allows_no_age() -> None:
+    assert fresh_bearer.max_age == 0

@@ -40,11 +40,13 @@ class Claims(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _normalise(cls, document: Mapping[str, object]) -> Mapping[str, object]:
+    def _normalise(cls, document: object) -> object:
         """Leave out null claims, which count as absent, and make the others read-only.
 
         Scopes are in `scp`, else in `scope`, whose only separator is the space (RFC 6749, 3.3).
         """
+        if not isinstance(document, Mapping):
+            return document
         claims = {name: _frozen(value) for name, value in document.items() if value is not None}
         claims.pop("active", None)
         scopes = claims.setdefault("scp", claims.pop("scope", ()))

@@ -1,4 +1,4 @@
-"""Cache entries in Redis, shared by all processes that use it, with memory in front.
+"""Cache entries in Redis, shared by all processes that use it.
 
 Redis sees hashes of tokens and claims, never a token. If it is slow, down or holds something else,
 that is a miss.
@@ -7,69 +7,57 @@ that is a miss.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from app.auth.cache.store import CacheEntry, MemoryStore, decode, encode
+from app.auth.cache.lookups import STORE_ERROR
+from app.auth.cache.memory import CacheEntry
+from app.auth.claims import parse_object
+from app.environment import is_private
 from app.settings import CacheSettings
 
 logger = logging.getLogger("app.auth.cache")
 
 PREFIX = "access-token:"
-MAX_CONNECTIONS = 20
-MAX_WAIT = 0.2
-"""Seconds for one command, or a tenth of the time limit of a call to the provider if less."""
+MAX_SIZE = 131_072
+"""Bytes of a value that is parsed: twice the largest response of a provider."""
+TIME_LIMIT = 0.2
+"""Seconds for one command, with the wait for a connection."""
 PAUSE = 2.0
 """Seconds without commands after a failure, so that requests do not wait for it in turn."""
 LOG_INTERVAL = 60.0
 """Seconds between two log lines about failures."""
 
 
-class RedisStore(MemoryStore):
-    """Keeps in Redis too what is in memory, so that a second hit costs no round trip.
+class RedisStore:
+    """Reads and writes entries of valid tokens. Never raises: failures are counted and logged.
 
-    It never raises. `time_limit` of a command in seconds, `clock` in seconds since 1970.
+    `ttl` in seconds, `clock` since 1970.
     """
 
-    def __init__(
-        self,
-        settings: CacheSettings,
-        clock: Callable[[], float],
-        client: Redis,
-        time_limit: float,
-    ) -> None:
-        super().__init__(settings, clock)
+    def __init__(self, client: Redis, ttl: float, clock: Callable[[], float]) -> None:
         self._client = client
-        self._time_limit = time_limit
+        self._ttl = ttl
+        self._clock = clock
         self._replies = 0
         self._failed_at = self._logged_at = float("-inf")
 
     async def get(self, key: str) -> CacheEntry | None:
-        known = await super().get(key)
-        if known is not None:
-            return known
-        raw = await self._run(partial(self._client.get, PREFIX + key))
-        entry = decode(raw, key, self._clock()) if isinstance(raw, bytes) else None
-        # Not in place of an entry that was set during the round trip: that one is newer.
-        if entry is not None and await super().get(key) is None:
-            await super().set(key, entry)
-        return entry
+        raw = await self._run(lambda: self._client.get(PREFIX + key))
+        return decode(raw, key, self._clock()) if isinstance(raw, bytes) else None
 
-    async def set(self, key: str, entry: CacheEntry) -> None:
-        await super().set(key, entry)
-        raw = encode(entry, key)
+    async def set(self, entry: CacheEntry) -> None:
         remaining = int((entry.expires_at(self._ttl) - self._clock()) * 1000)
-        if raw is not None and remaining > 0:
-            await self._run(partial(self._client.set, PREFIX + key, raw, px=remaining))
+        if remaining > 0:
+            with suppress(ValueError):  # claims that are nested too deeply
+                raw = entry.model_dump_json(by_alias=True, exclude_none=True, fallback=dict)
+                await self._run(lambda: self._client.set(PREFIX + entry.key, raw, px=remaining))
 
     async def delete(self, key: str) -> None:
-        await super().delete(key)
-        await self._run(partial(self._client.delete, PREFIX + key))
+        await self._run(lambda: self._client.delete(PREFIX + key))
 
     async def _run(self, command: Callable[[], Awaitable[object]]) -> object:
         """Return the reply, or `None` if there is none in time."""
@@ -77,7 +65,7 @@ class RedisStore(MemoryStore):
             return None
         replies = self._replies
         try:
-            async with asyncio.timeout(self._time_limit):
+            async with asyncio.timeout(TIME_LIMIT):
                 reply = await command()
         except Exception as error:  # noqa: BLE001 - a server that is no Redis makes it raise anything
             # After an error reply, the next command may succeed. If other commands got a reply
@@ -90,33 +78,37 @@ class RedisStore(MemoryStore):
         return reply
 
     def _note(self, error: Exception) -> None:
-        self.counts["store_errors"] += 1
+        STORE_ERROR.inc()
         if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
             self._logged_at = self._clock()
             logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
 
 
+def decode(raw: bytes, key: str, now: float) -> CacheEntry | None:
+    """Return the entry of `key`, or `None` if the bytes are anything else.
+
+    They are not trusted: they may be an entry of another key, or of the future. `now` in seconds
+    since 1970.
+    """
+    if len(raw) > MAX_SIZE:
+        return None
+    try:
+        entry = CacheEntry.model_validate(parse_object(raw))
+    except ValueError:
+        return None
+    is_ours = entry.key == key and entry.claims is not None and entry.sent_at <= now
+    return entry if is_ours else None
+
+
 @asynccontextmanager
 async def open_redis(
-    settings: CacheSettings, clock: Callable[[], float], time_limit: float
+    settings: CacheSettings, clock: Callable[[], float]
 ) -> AsyncIterator[RedisStore]:
-    """Open the store. Does not wait for Redis: the service starts without it too.
-
-    `time_limit` of a call to the provider in seconds.
-    """
-    limit = min(MAX_WAIT, time_limit / 10)
-    pool = BlockingConnectionPool.from_url(
-        settings.cache_url.get_secret_value(),
-        max_connections=MAX_CONNECTIONS,
-        timeout=limit,
-        socket_timeout=limit,
-        socket_connect_timeout=limit,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
-    client = Redis(connection_pool=pool)
-    try:
-        yield RedisStore(settings, clock, client, limit)
-    finally:
-        await client.aclose()
-        await pool.aclose()
+    """Open the store. Does not wait for Redis: the service starts without it too."""
+    url = settings.cache_url.get_secret_value()
+    if url.startswith("redis://") and not is_private(urlsplit(url).hostname or ""):
+        logger.warning("claims cross a public network in clear: set CACHE_URL to rediss://")
+    # No time limit of its own: with Python 3.11 it swallows the cancellation by ours.
+    pool = BlockingConnectionPool.from_url(url, max_connections=20, socket_timeout=None, protocol=2)
+    async with Redis.from_pool(pool) as client:
+        yield RedisStore(client, settings.cache_ttl, clock)

@@ -2,26 +2,32 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass
 
-Result = TypeVar("Result")
+from app.auth.claims import Claims
+from app.auth.errors import AuthError
+
+Result = Claims | AuthError
+"""The claims of a token, or why there are none."""
 
 
-@dataclass(slots=True, eq=False)
-class PendingCall(Generic[Result]):
+@dataclass(frozen=True, slots=True, eq=False)
+class PendingCall:
     """A call in flight. `sent_at` in seconds since 1970."""
 
     sent_at: float
-    task: asyncio.Task[Result] = field(init=False)
+    task: asyncio.Task[Result]
 
-    async def result(self) -> Result:
-        """Wait for the result."""
+    async def result(self) -> Claims:
+        """Wait for the claims, or raise the refusal."""
         # Shielded: one caller's cancellation must not cancel the shared call.
-        return await asyncio.shield(self.task)
+        result = await asyncio.shield(self.task)
+        if isinstance(result, AuthError):
+            raise result.with_traceback(None)
+        return result
 
 
-class SingleFlight(Generic[Result]):
+class SingleFlight:
     """The calls in flight. A call goes on even if all its callers go away.
 
     A caller that needs a newer result starts another call for the same key. From then on only the
@@ -30,19 +36,16 @@ class SingleFlight(Generic[Result]):
 
     def __init__(self, store: Callable[[str, float, Result], Awaitable[None]]) -> None:
         self._store = store
-        self._newest: dict[str, PendingCall[Result]] = {}
+        self._newest: dict[str, PendingCall] = {}
         # The event loop itself keeps no strong reference to a task.
         self._tasks: set[asyncio.Task[Result]] = set()
 
-    def newest(self, key: str) -> PendingCall[Result] | None:
+    def newest(self, key: str) -> PendingCall | None:
         """Return the newest call for `key` that is in flight."""
         return self._newest.get(key)
 
-    def start(
-        self, key: str, sent_at: float, call: Callable[[], Awaitable[Result]]
-    ) -> PendingCall[Result]:
+    def start(self, key: str, sent_at: float, call: Callable[[], Awaitable[Result]]) -> PendingCall:
         """Start a call. Its result is stored before its callers get it."""
-        pending = self._newest[key] = PendingCall[Result](sent_at)
 
         async def run() -> Result:
             try:
@@ -54,12 +57,12 @@ class SingleFlight(Generic[Result]):
                 if self._newest.get(key) is pending:
                     del self._newest[key]
 
-        pending.task = asyncio.create_task(run())
+        pending = self._newest[key] = PendingCall(sent_at, asyncio.create_task(run()))
         self._tasks.add(pending.task)
         pending.task.add_done_callback(self._tasks.discard)
         return pending
 
-    def cancel(self) -> None:
+    def close(self) -> None:
         """Cancel all calls."""
         for task in self._tasks:
             task.cancel()
