@@ -105,4 +105,4 @@ def test_service_runs_without_its_redis(start: Start, token: IssueToken) -> None
     client = start(CACHE_URL="redis://127.0.0.1:9")
     good = bearer(token())
 
-    assert [client.get("/widgets", headers=good).status_code for _ in range(2)] == [200, 200]
+    assert [client.get("/probe", headers=good).status_code for _ in range(2)] == [200, 200]

@@ -24,7 +24,7 @@ DAY = 86_400
 
 
 def status(client: TestClient, token: str) -> int:
-    return client.get("/widgets", headers=bearer(token)).status_code
+    return client.get("/probe", headers=bearer(token)).status_code
 
 
 def at(seconds: float) -> str:

@@ -58,7 +58,7 @@ def client(start: Start, issuer: Issuer) -> TestClient:
 
 
 def status(client: TestClient, token: str) -> int:
-    return client.get("/widgets", headers=bearer(token)).status_code
+    return client.get("/probe", headers=bearer(token)).status_code
 
 
 def token(key: Signer, **header: object) -> str:
@@ -231,7 +231,7 @@ def test_a_bad_answer_never_replaces_good_keys(
     clock.now += LIFETIME
     during = status(client, token(signer()))
     clock.now = NOW + HARD_LIMIT
-    too_late = client.get("/widgets", headers=bearer(token(signer())))
+    too_late = client.get("/probe", headers=bearer(token(signer())))
 
     assert [before, during, too_late.status_code] == [200, 200, 503]
     assert "retry-after" in too_late.headers
@@ -375,7 +375,7 @@ def test_the_issuers_rate_limit_is_passed_on(start: Start, issuer: Issuer) -> No
     """While there are no keys, callers get the Retry-After of the issuer."""
     issuer.answer = lambda: httpx.Response(429, headers={"Retry-After": "7"})
     client = start(httpx.MockTransport(issuer), OLYMPUS_ISSUER=ISSUER)
-    response = client.get("/widgets", headers=bearer(token(signer())))
+    response = client.get("/probe", headers=bearer(token(signer())))
 
     assert response.status_code == 503
     assert response.headers["retry-after"] == "7"

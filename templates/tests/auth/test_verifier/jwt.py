@@ -45,7 +45,7 @@ def client(start: Start, key: Signer, asked: list[httpx.Request]) -> TestClient:
 
 
 def status(client: TestClient, token: str) -> int:
-    return client.get("/widgets", headers=bearer(token)).status_code
+    return client.get("/probe", headers=bearer(token)).status_code
 
 
 def without(*names: str) -> dict[str, object]:
@@ -141,7 +141,7 @@ def test_one_wrong_claim_refuses_the_token(
     client: TestClient, key: Signer, claims: dict[str, object]
 ) -> None:
     """The caller learns `invalid_token` and never which claim was wrong."""
-    response = client.get("/widgets", headers=bearer(key.token(claims)))
+    response = client.get("/probe", headers=bearer(key.token(claims)))
 
     assert response.status_code == 401
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
@@ -340,7 +340,7 @@ def test_no_other_spelling_of_a_token_is_accepted(client: TestClient, key: Signe
     accepted = []
     for spelling in changed:
         headers = [(b"Authorization", b"Bearer " + spelling.encode("latin-1"))]
-        if client.get("/widgets", headers=headers).status_code != 401:
+        if client.get("/probe", headers=headers).status_code != 401:
             accepted.append(spelling)
 
     assert status(client, token) == 200

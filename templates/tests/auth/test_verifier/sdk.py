@@ -41,7 +41,7 @@ def without(*names: str) -> dict[str, object]:
 
 
 def status(client: TestClient, token: str = "opaque") -> int:
-    return client.get("/widgets", headers=bearer(token)).status_code
+    return client.get("/probe", headers=bearer(token)).status_code
 
 
 ACCEPTED = {
@@ -109,7 +109,7 @@ def test_one_wrong_claim_refuses_the_token(start: Start, document: dict[str, obj
     """The caller learns `invalid_token` and never which claim was wrong."""
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=document))
     client = start(transport, AVNOLOGY_ISSUER="http://localhost:3102")
-    response = client.get("/widgets", headers=bearer("opaque"))
+    response = client.get("/probe", headers=bearer("opaque"))
 
     assert response.status_code == 401
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
@@ -126,7 +126,7 @@ def test_a_leeway_of_nothing_is_exact(start: Start) -> None:
 def test_scopes_have_no_separator_but_the_space(answer: Beside) -> None:
     """A tab or a no-break space is part of the name of a scope."""
     client = answer({**GOOD, "scope": "read:widgets\twrite:widgets\u00a0write:widgets"})
-    response = client.post("/widgets", headers=bearer("opaque"), json={"name": "lever"})
+    response = client.post("/probe", headers=bearer("opaque"), json={"text": "lever"})
 
     assert response.status_code == 403
 
@@ -194,7 +194,7 @@ def test_an_answer_that_breaks_the_protocol_is_an_outage(
     answer: Beside, response: dict[str, object] | httpx.Response
 ) -> None:
     """The contract with the provider is broken: not the caller's fault, and never a yes."""
-    refused = answer(response).get("/widgets", headers=bearer("opaque"))
+    refused = answer(response).get("/probe", headers=bearer("opaque"))
 
     assert refused.status_code == 503
     assert refused.json() == {"detail": "Identity provider unavailable"}
@@ -256,7 +256,7 @@ def test_the_providers_rate_limit_is_passed_on(
     """I9: as a 503, because the caller did nothing wrong, with the provider's own wait."""
     headers = [] if sent is None else [(b"Retry-After", sent.encode())]
     client = answer(httpx.Response(429, headers=headers))
-    response = client.get("/widgets", headers=bearer("opaque"))
+    response = client.get("/probe", headers=bearer("opaque"))
 
     assert response.status_code == 503
     assert response.headers["retry-after"] == passed_on
@@ -269,12 +269,12 @@ def test_a_revoked_token_is_refused_at_the_next_request(
     revoked = token(scopes=("write:widgets",))
 
     def delete() -> int:
-        return client.delete("/widgets/none", headers=bearer(revoked)).status_code
+        return client.delete("/probe", headers=bearer(revoked)).status_code
 
     before = delete()
     provider.revoke(revoked)
 
-    assert [before, delete()] == [404, 401]
+    assert [before, delete()] == [204, 401]
 
 
 def test_the_longest_token_is_asked_about(client: TestClient, provider: Provider) -> None:
@@ -374,7 +374,7 @@ def test_the_log_names_the_request_and_not_the_answer(
 def test_a_provider_that_limits_says_for_how_long(start: Start, token: IssueToken) -> None:
     limited = httpx.Response(429, headers={"Retry-After": "11"})
     client = start(httpx.MockTransport(lambda _: limited))
-    response = client.get("/widgets", headers=bearer(token()))
+    response = client.get("/probe", headers=bearer(token()))
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "11")
 
