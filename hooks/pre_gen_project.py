@@ -27,7 +27,6 @@ DEPENDENCIES = frozenset(
         "httpx",
         "httpx-aiohttp",
         "httpx2",
-        "hypothesis",
         "jiter",
         "mypy",
         "psycopg",

@@ -22,8 +22,9 @@ from dev.environment import service_settings
 from dev.provider import Provider
 from tests import probe
 from tests.callers import Clock, bearer
+from tests.routes import VARIABLES
 
-ENVIRON = {**service_settings(), "IDP_TIMEOUT": "30"}
+ENVIRON = {**service_settings(), "IDP_TIMEOUT": "30", **VARIABLES}
 """What the service is started with: the local provider's addresses, and time on a busy machine."""
 
 Kind = TypeVar("Kind", bound=FeatureSettings)

@@ -3,12 +3,10 @@
 import io
 import logging
 import re
-from typing import cast
 
 import httpx
 import pytest
 
-from app.auth.errors import AuthError, NotAuthenticated
 from app.logs import configure_logging
 from dev.provider import Provider
 from tests.callers import bearer
@@ -98,11 +96,3 @@ def test_record_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert written.count("\n") == 1
     assert "ERROR app.test a\\r\\nb\\\\n\\nTraceback" in written
     assert "ValueError: two\\nlines" in written
-
-
-def test_errors_hold_only_a_reason() -> None:
-    """A subclass that kept a token or a response would show it in the first traceback."""
-    kept = {"reason", "scopes", "status_code", "detail", "headers", "retry_after", "lacks"}
-    for kind in AuthError.__subclasses__():
-        refusal = cast(type[NotAuthenticated], kind)("reason")
-        assert set(vars(refusal)) <= kept

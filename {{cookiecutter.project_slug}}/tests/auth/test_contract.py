@@ -123,7 +123,7 @@ AUDIENCES: dict[str, tuple[dict[str, str], int]] = {
 def test_token_without_audience(
     start: Start, token: IssueToken, variables: dict[str, str], status: int
 ) -> None:
-    response = start(**variables).get("/probe", headers=bearer(token(aud=[])))
+    response = start(None, None, **variables).get("/probe", headers=bearer(token(aud=[])))
 
     assert response.status_code == status
 

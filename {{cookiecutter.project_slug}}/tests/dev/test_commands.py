@@ -10,6 +10,7 @@ import httpx
 
 from dev.processes import ROOT, listen
 from tests.ports import free_ports
+from tests.routes import VARIABLES
 
 
 def test_run_serves_and_ends() -> None:
@@ -17,7 +18,7 @@ def test_run_serves_and_ends() -> None:
     port, provider_port = free_ports(2)
     command = [sys.executable, "-m", "dev", "run", "--port", str(port)]
     command += ["--provider-port", str(provider_port)]
-    environment = {"PATH": os.environ["PATH"]}
+    environment = {"PATH": os.environ["PATH"], **VARIABLES}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
     ) as process:

@@ -168,12 +168,10 @@ def test_not_ready(answer: Beside, response: Document | httpx.Response) -> None:
     assert (ready.status_code, ready.json()["missing"]) == (503, ["identity provider"])
 
 
-CREDENTIALS: dict[str, tuple[dict[str, str], bytes | None]] = {
+CREDENTIALS = {
     "none": ({}, None),
-    "form-encoded": (
-        {"HYDRA_ADMIN_USER": "a:b", "HYDRA_ADMIN_PASS": "p w/é"},
-        b"a%3Ab:p+w%2F%C3%A9",
-    ),
+    # RFC 6749, section 2.3.1: otherwise a colon in the name would cut it in two.
+    "form-encoded": ({"HYDRA_ADMIN_USER": "a:b", "HYDRA_ADMIN_PASS": "p w"}, b"a%3Ab:p+w"),
 }
 
 
@@ -186,25 +184,21 @@ def test_request(start: Start, variables: dict[str, str], pair: bytes | None) ->
         requests.append(request)
         return httpx.Response(200, json=GOOD)
 
-    status(start(httpx.MockTransport(record), **variables), "a+/b~c==")
+    status(start(httpx.MockTransport(record), None, **variables), "a+/b~c==")
     (request,) = requests
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    credentials = request.headers.get("authorization", "")
 
     assert (request.method, str(request.url)) == ("POST", ENVIRON["HYDRA_INTROSPECT_URL"])
     assert request.content == b"token=a%2B%2Fb~c%3D%3D"
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
-    assert request.headers["accept"] == "application/json"
     assert request.headers["accept-encoding"] == "identity"
-    # RFC 6749, section 2.3.1: otherwise a colon in the name would cut it in two.
-    assert (scheme, base64.b64decode(encoded)) == (("Basic", pair) if pair else ("", b""))
+    assert credentials == (f"Basic {base64.b64encode(pair).decode()}" if pair else "")
 
 
 WRONG_SETTINGS = {
     "no URL": ({"HYDRA_INTROSPECT_URL": ""}, "HYDRA_INTROSPECT_URL is missing"),
-    "public http": ({"HYDRA_INTROSPECT_URL": "http://example.com/"}, "in clear"),
     "no password": ({"HYDRA_ADMIN_USER": "a"}, "HYDRA_ADMIN_PASS go together"),
     "no user": ({"HYDRA_ADMIN_PASS": "secret"}, "HYDRA_ADMIN_PASS go together"),
-    "issuer is no URL": ({"OLYMPUS_ISSUER": "olympus"}, "OLYMPUS_ISSUER is not a URL"),
 }
 
 

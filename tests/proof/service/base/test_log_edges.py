@@ -2,11 +2,13 @@
 
 import io
 import logging
+from typing import cast
 
 import pytest
 from opentelemetry import trace
 from starlette.testclient import TestClient
 
+from app.auth.errors import AuthError, NotAuthenticated
 from app.logs import configure_logging
 from tests.callers import bearer
 from tests.conftest import IssueToken
@@ -60,6 +62,14 @@ def test_log_of_the_server_has_no_query(
     server.removeHandler(handler)
 
     assert stream.getvalue() == line
+
+
+def test_errors_hold_only_a_reason() -> None:
+    """A subclass that kept a token or a response would show it in the first traceback."""
+    kept = {"reason", "scopes", "status_code", "detail", "headers", "retry_after", "lacks"}
+    for kind in AuthError.__subclasses__():
+        refusal = cast(type[NotAuthenticated], kind)("reason")
+        assert set(vars(refusal)) <= kept
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Further values of settings."""
 
+from pathlib import Path
+
 import pytest
 
 from app.environment import is_private
@@ -57,6 +59,13 @@ def test_wrong_url_is_explained(url: str, wrong: str) -> None:
     (sentence,) = problems(Settings, **{ISSUER: url})
 
     assert sentence.startswith(f"{ISSUER} {wrong}")
+
+
+def test_unreadable_file_is_explained(tmp_path: Path) -> None:
+    assert problems(Settings, SECRETS_DIR=str(tmp_path / "none"))[0].startswith("SECRETS_DIR is no")
+
+    (tmp_path / "AUDIENCE").write_bytes(b"\xff")
+    assert problems(Settings, AUDIENCE="", SECRETS_DIR=str(tmp_path))[0].startswith("The settings")
 
 
 @pytest.mark.parametrize("url", ["https://id.example.com:65535/a@b", "http://[fd00::1]:8080"])

@@ -4,16 +4,11 @@ import json
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis import given, strategies
 
 from app.auth.claims import MalformedClaims, parse_object
 from tests.auth.test_verifier import AUDIENCE, GOOD, ISSUER, NOW, Beside, body, but, status
 from tests.conftest import Start
-
-same_examples = settings(
-    derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-"""At every run. The first one takes long, as tables of Unicode are built for it."""
 
 ACCEPTED = {
     "audience is text": but(aud=AUDIENCE),
@@ -135,7 +130,6 @@ def test_no_response_breaks_the_service(start: Start) -> None:
     )
     names = strategies.sampled_from([*GOOD, "cnf", "ext", "scp"])
 
-    @same_examples
     @given(strategies.dictionaries(names, json_values))
     def check(changes: dict[str, object]) -> None:
         documents.append({**GOOD, **changes})
@@ -145,7 +139,6 @@ def test_no_response_breaks_the_service(start: Start) -> None:
     check()
 
 
-@same_examples
 @given(strategies.binary(max_size=200))
 def test_no_bytes_break_the_parser(raw: bytes) -> None:
     """`parse_object` returns an object or raises its own exception, whatever it reads."""
