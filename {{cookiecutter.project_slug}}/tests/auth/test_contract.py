@@ -97,7 +97,7 @@ INVALID: dict[str, dict[str, Any]] = {
     "of another issuer": {"iss": "https://issuer.example"},
     "for another service": {"aud": ["https://billing.example"]},
     "for another use": {"token_use": "refresh_token"},
-    "bound to a key": {"cnf": {"jkt": "0ZcOCORZNYy"}},
+    "bound to a key": {"cnf": ["a key"]},
 }
 
 
