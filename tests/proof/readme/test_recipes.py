@@ -60,7 +60,7 @@ def service(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["ruff check .", "ruff format --check .", "mypy app dev tests", "pytest -q"]
+    "command", ["ruff check .", "ruff format --check .", "mypy app dev tests", "pytest -q --cov"]
 )
 def test_service_with_the_example(service: Path, command: str) -> None:
     """All of its own commands pass: no file but the team's has to change."""
