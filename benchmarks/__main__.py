@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return what is asked for. Empty counts as not said, so that make can hand all of it over."""
+    """Return the options. Empty values count as absent, because make passes all options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", default="", help="rows with this in their names")
     parser.add_argument("--rounds", default="", help=f"how many rounds, {ROUNDS} without it")
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.rounds = int(options.rounds or ROUNDS)
     if options.rounds < 1:
-        parser.error("it takes one round at least")
+        parser.error("at least one round is needed")
     return options
 
 
@@ -104,7 +104,7 @@ def with_compared(rows: Iterable[Row]) -> list[Row]:
 
 
 def feel(rows: Sequence[HangingRow], bench: Bench) -> list[tuple[HangingRow, Felt]]:
-    """Measure what unrelated requests feel, all rounds together."""
+    """Measure the times of unrelated requests, all rounds together."""
     times: dict[str, list[float | None]] = {row.name: [] for row in rows}
     for number in range(1, OTHER_ROUNDS + 1):
         for row in random.Random(number).sample(rows, len(rows)):  # noqa: S311
@@ -124,7 +124,7 @@ def deliver(rows: Sequence[DeliveryRow], bench: Bench) -> list[tuple[DeliveryRow
 
 
 def show_profile(name: str, bench: Bench) -> int | str:
-    """Print where the time of the first row goes that has `name` in its name."""
+    """Print the profile of the first row that has `name` in its name."""
     row = next((row for row in ROWS if name in row.name), None)
     if row is None:
         return f"There is no row called {name}."
@@ -140,12 +140,12 @@ def show(lines: Sequence[str]) -> None:
 
 
 def progress(line: str) -> None:
-    """Print what has just been measured, apart from the report."""
+    """Print the progress to standard error, apart from the report."""
     print(line, file=sys.stderr, flush=True)
 
 
 def _end(signum: int, frame: object) -> NoReturn:
-    # As an exception, so that the processes that were started are ended on the way out
+    # As an exception, so that all started processes are ended.
     sys.exit(128 + signum)
 
 

@@ -20,16 +20,16 @@ from benchmarks.servers import Bench
 SECRET = "whsec_of_the_benchmarks_0123456789abcdef"  # noqa: S105
 PER_SECOND = 50
 SECONDS = 8
-"""How long deliveries come at that pace."""
+"""The duration of deliveries at that pace."""
 ALL_OUT = 3
-"""Seconds of as many as will go."""
+"""Seconds of as many deliveries as possible."""
 SIGNED = 12_000
-"""Events that are signed for that: more than are accepted in the time."""
+"""Signed events for that: more than a server accepts in the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a sender saw in one round. Times are in seconds, `None` without an answer."""
+    """Measurements of one round. Times are in seconds, `None` without a response."""
 
     live: list[float | None]
     steady: list[float | None]
@@ -38,7 +38,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a sender saw in all rounds."""
+    """Measurements of all rounds."""
 
     live: Felt
     """`GET /health/live` of the same server at the same pace, before the deliveries."""
@@ -54,7 +54,7 @@ class Accepted:
 
     @classmethod
     def of(cls, rounds: Sequence[Round]) -> "Accepted":
-        """Put rounds together, of which there is at least one."""
+        """Combine rounds. There is at least one."""
         return cls(
             Felt.of([time for one in rounds for time in one.live]),
             Felt.of([time for one in rounds for time in one.steady]),
@@ -78,9 +78,9 @@ def measure_deliveries(row: DeliveryRow, bench: Bench) -> Round:
 
 @contextmanager
 def inbox(database: str) -> Iterator[str]:
-    """Have a new database of a kind, and return its address. Raises `Unmeasured`."""
+    """Create a database of a kind, and return its URL. Raises `Unmeasured`."""
     if database == "sqlite":
-        # In the folder of the process, which is new each time
+        # In the folder of the process, which is always a new one
         yield "sqlite:///inbox.sqlite"
     else:
         with postgresql() as url:
@@ -107,7 +107,7 @@ def _deliveries(name: str, seconds: int) -> list[bytes]:
 
 
 async def _steadily(address: Address, requests: Sequence[bytes]) -> list[float | None]:
-    """Send requests at a steady pace. Each starts on time, whatever became of those before."""
+    """Send requests at a steady pace. Each starts on time, even if earlier ones are pending."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     sent = []

@@ -1,4 +1,4 @@
-"""What an unrelated request feels while the identity provider hangs and others wait for it."""
+"""Times of unrelated requests while the identity provider hangs and other requests wait."""
 
 import asyncio
 import time
@@ -13,12 +13,12 @@ from benchmarks.servers import Bench
 WAITING = 50
 """Requests that wait for the provider all the time."""
 ARRIVING = 2.0
-"""Seconds in which those arrive, and as long as the service asks them to wait."""
+"""Seconds in which those arrive: the timeout of the service."""
 SECONDS = 4.0
 EVERY = 0.01
-"""Seconds between two unrelated requests. Each starts on time, whatever became of those before."""
+"""Seconds between two unrelated requests. Each starts on time, even if earlier ones are pending."""
 PATIENCE = 10.0
-"""Seconds after which an unrelated request counts as not answered."""
+"""Seconds until an unrelated request counts as unanswered."""
 
 CLOSE = {"Connection": "close"}
 WAITER = message("GET", "/widgets", {"Authorization": f"Bearer {TOKEN}", **CLOSE})
@@ -39,7 +39,7 @@ class Felt:
 
     @classmethod
     def of(cls, times: list[float | None]) -> "Felt":
-        """Sum times up; `None` is a request that was not answered."""
+        """Summarize times. `None` is an unanswered request."""
         filled = [PATIENCE if seconds is None else seconds for seconds in times]
         percentiles = quantiles((seconds * 1000 for seconds in filled), n=100, method="inclusive")
         return cls(
@@ -76,7 +76,7 @@ async def _feel(address: Address) -> list[float | None]:
 
 
 async def _wait_for_ever(address: Address) -> None:
-    """Take the place of a request that waits, and take it again when it is given up."""
+    """Send a request that waits, and send it again when it fails."""
     while True:
         with suppress(OSError):
             await send(address, WAITER)

@@ -1,7 +1,7 @@
 """Where the time of a request goes: the samples of `py-spy`, summed up by layer.
 
 A sample counts for the innermost frame that belongs to a layer. So what the standard library and
-compiled code do counts for whoever called them.
+compiled code take counts for the layer that called them.
 """
 
 import re
@@ -25,7 +25,7 @@ LAYERS = (
     (re.compile(r"/(benchmarks/apps/\w+\.py):"), r"\1"),
     (re.compile(r"/asyncio/"), "asyncio, uvloop"),
 )
-"""What a layer is called, by the file of a frame. The first pattern that fits decides."""
+"""The names of layers, by the file of a frame. The first pattern that matches decides."""
 
 
 def profile(row: Row, bench: Bench) -> list[tuple[str, float]]:
@@ -66,7 +66,7 @@ def shares(samples: Iterable[str]) -> list[tuple[str, float]]:
 
 
 def layer(stack: Iterable[str]) -> str:
-    """Return the layer that a stack of frames stands in."""
+    """Return the layer of a stack of frames."""
     for frame in reversed(list(stack)):
         for pattern, name in LAYERS:
             if found := pattern.search(frame):

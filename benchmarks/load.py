@@ -1,4 +1,4 @@
-"""The load: `wrk` with one thread and 32 connections, and what it says it measured."""
+"""The load: `wrk` with one thread and 32 connections, and its report."""
 
 import re
 import subprocess
@@ -10,19 +10,19 @@ from tests.combinations import ROOT
 
 CONNECTIONS = 32
 PATIENCE = 8
-"""Seconds after which an answer counts as missing. The guide's way keeps callers waiting long."""
+"""Seconds until a response counts as missing. The guide's way is slow."""
 
 SCRIPT = ROOT / "benchmarks" / "requests.lua"
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
 class Unmeasured(Exception):
-    """A server did not do what it was measured for."""
+    """A server or a tool failed, so there is no measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What `wrk` saw. Times are in milliseconds."""
+    """A report of `wrk`. Times are in milliseconds."""
 
     requests: int
     per_second: float
@@ -31,7 +31,7 @@ class Load:
 
 
 def put_load(url: str, requests: Sequence[bytes], folder: Path, seconds: int) -> Load:
-    """Send `requests` in turn for `seconds`. Raises `Unmeasured` when an answer is no success."""
+    """Send `requests` in turn for `seconds`. Raises `Unmeasured` if a response is no success."""
     messages = folder / "requests"
     messages.write_bytes(b"\0".join(requests))
     return parse(_wrk(url, messages, seconds))
@@ -48,14 +48,14 @@ def _wrk(url: str, messages: Path, seconds: int) -> str:
             timeout=seconds + PATIENCE + 10,
         )
     except subprocess.TimeoutExpired:
-        raise Unmeasured("wrk did not come to an end") from None
+        raise Unmeasured("wrk did not end in time") from None
     if result.returncode != 0:
         raise Unmeasured(f"wrk failed: {result.stderr.strip() or result.stdout.strip()}")
     return result.stdout
 
 
 def parse(output: str) -> Load:
-    """Read the report of `wrk --latency`. Raises `Unmeasured` when it speaks of failures."""
+    """Read the report of `wrk --latency`. Raises `Unmeasured` if it has failures."""
     for failures in (r"Non-2xx or 3xx responses: \d+", r"Socket errors: .*"):
         if found := re.search(failures, output):
             raise Unmeasured(found[0])
@@ -75,5 +75,5 @@ def _percentile(percent: int, output: str) -> float:
 def _find(pattern: str, output: str) -> re.Match[str]:
     found = re.search(pattern, output, flags=re.MULTILINE)
     if found is None:
-        raise Unmeasured(f"wrk reports in an unknown way:\n{output}")
+        raise Unmeasured(f"the report of wrk has an unknown format:\n{output}")
     return found

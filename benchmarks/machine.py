@@ -1,4 +1,4 @@
-"""What the numbers were measured on."""
+"""Describes the machine of the measurements."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ PACKAGES = (
 
 
 def describe() -> list[str]:
-    """Return a few lines about the machine and what is installed."""
+    """Return a few lines about the machine and installed packages."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return [
@@ -26,7 +26,7 @@ def describe() -> list[str]:
 
 
 def lacks() -> str | None:
-    """Return what this machine lacks to measure anything, if so."""
+    """Return what this machine lacks to run the benchmarks, if anything."""
     if platform.system() != "Linux" or len(os.sched_getaffinity(0)) < 2:
         return "Measuring needs Linux and two cores: one for the server, one for the load."
     if shutil.which("wrk") is None:
@@ -38,7 +38,7 @@ def lacks() -> str | None:
 
 
 def _wrk() -> str:
-    # It prints its version together with how to call it, and fails.
+    # It prints its version with a usage message, and fails.
     about = subprocess.run(["wrk", "-v"], capture_output=True, encoding="utf-8", timeout=10)
     found = re.search(r"^wrk \S*?([\d.]+)", about.stdout + about.stderr)
     return found[1] if found else "of an unknown version"

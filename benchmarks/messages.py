@@ -1,9 +1,9 @@
-"""Requests as they go over the wire, so that the load generator only has to send them."""
+"""Requests as bytes, so that the load generator only has to send them."""
 
 from collections.abc import Mapping
 
 TOKEN = "ory_at_" + "a" * 43 + "." + "b" * 43
-"""As long as the opaque tokens of Hydra. The stub provider vouches for any."""
+"""As long as the opaque tokens of Hydra. The stub provider accepts any token."""
 
 
 def opaque_token(number: int) -> str:

@@ -1,4 +1,4 @@
-"""A PostgreSQL for the time of a measurement, as durable as it is where it is installed."""
+"""A PostgreSQL server for a measurement, with the durability of its default settings."""
 
 import os
 import shutil
@@ -13,14 +13,14 @@ from benchmarks.load import Unmeasured
 from tests.servers.processes import GRACE, HOST, START, free_port
 
 USER = "nobody" if os.geteuid() == 0 else None
-"""PostgreSQL does not run for root."""
+"""PostgreSQL does not run as root."""
 PLACE = "/tmp" if USER else None  # noqa: S108
-"""Where that user can get to, whatever root's own folder for such things is."""
+"""A folder that this user can access. Root's own temporary folder may be private."""
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """Run one and return its address. Raises `Unmeasured` where none is installed."""
+    """Run a server and return its URL. Raises `Unmeasured` if PostgreSQL is not installed."""
     initdb, postgres, isready = map(program, ("initdb", "postgres", "pg_isready"))
     port = str(free_port())
     with tempfile.TemporaryDirectory(dir=PLACE, ignore_cleanup_errors=True) as folder:
@@ -42,7 +42,7 @@ def postgresql() -> Iterator[str]:
 
 
 def program(name: str) -> str:
-    """Return the path of a program of PostgreSQL, the newest one. Raises `Unmeasured`."""
+    """Return the path of a program of PostgreSQL, the newest version. Raises `Unmeasured`."""
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     found = shutil.which(name) or (str(installed[-1]) if installed else None)
     if found is None:
@@ -50,10 +50,10 @@ def program(name: str) -> str:
     return found
 
 
-def wait_until_up(question: list[str]) -> None:
-    """Wait until the answer to `question` is yes. Raises `Unmeasured`."""
+def wait_until_up(check: list[str]) -> None:
+    """Wait until the command `check` succeeds. Raises `Unmeasured`."""
     deadline = time.monotonic() + START
-    while subprocess.run(question).returncode != 0:
+    while subprocess.run(check).returncode != 0:
         if time.monotonic() > deadline:
             raise Unmeasured("PostgreSQL did not start in time")
         time.sleep(0.05)

@@ -1,7 +1,7 @@
-"""A stub of the identity provider that costs next to nothing: `python -m benchmarks.provider`.
+"""A stub of the identity provider that takes little time: `python -m benchmarks.provider`.
 
-Whatever is sent to `/<delay>/.../<what>` is answered with the same bytes: after `<delay>`
-milliseconds, or never where that is `never`. Of a request, it reads what it must to find its end.
+Each request to `/<delay>/.../<what>` gets the same bytes after `<delay>` milliseconds. If the delay
+is `never`, there is no response. It reads only as much of a request as it needs to find the end.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ ANSWERS: dict[bytes, object] = {
         "ext": {"role": "admin"},
     },
 }
-"""What is answered, by the last part of the path. The first is worded as Hydra v26 words it."""
+"""The responses by the last part of the path. The first one is like that of Hydra v26."""
 
 _TARGET = re.compile(rb"[A-Z]+ /(\w+)/(?:\w+/)*(\w+) ")
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
@@ -69,18 +69,18 @@ class Provider(asyncio.Protocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with nothing received."""
+        """Start with an empty buffer."""
         self.transport = cast(asyncio.Transport, transport)
         self.received = bytearray()
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is complete."""
+        """Respond to every complete request."""
         self.received += data
         while head := take(self.received):
             self.answer(head)
 
     def answer(self, head: bytes) -> None:
-        """Answer one request, at once, later or never."""
+        """Respond to one request, at once, later or never."""
         target = _TARGET.match(head)
         if target is None or target[2] not in RESPONSES:
             self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -94,7 +94,7 @@ class Provider(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serve on a free port until the process is ended, and say which."""
+    """Serve on a free port, and print its address."""
     server = await asyncio.get_running_loop().create_server(Provider, HOST, 0)
     print(f"Provider at http://{HOST}:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

@@ -1,4 +1,4 @@
-"""What the measurements say: ratios within a pass, and whether they are good enough."""
+"""Evaluates measurements: ratios within a pass, and whether they are good enough."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from benchmarks.rows import BARE, Row
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How values are spread."""
+    """Minimum, median and maximum of values."""
 
     minimum: float
     median: float
@@ -18,13 +18,13 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
-        """Return the spread of `values`, of which there is at least one."""
+        """Return the spread of `values`. There is at least one."""
         ordered = sorted(values)
         return cls(ordered[0], median(ordered), ordered[-1])
 
 
 def rate_ratio(row: Row, name: str, results: Results) -> Spread | None:
-    """Return how many requests `row` answers while the row of that name answers one."""
+    """Return the requests per second of `row` over those of the row `name`."""
     pairs = same_turns(row, name, results)
     if not pairs:
         return None
@@ -32,7 +32,7 @@ def rate_ratio(row: Row, name: str, results: Results) -> Spread | None:
 
 
 def processor_ratio(row: Row, name: str, results: Results) -> Spread | None:
-    """Return the same as the processor time of a request has it, which others disturb less."""
+    """Return the same ratio by processor time, which other processes disturb less."""
     pairs = same_turns(row, name, results)
     if not pairs:
         return None
@@ -40,7 +40,7 @@ def processor_ratio(row: Row, name: str, results: Results) -> Spread | None:
 
 
 def same_turns(row: Row, name: str, results: Results) -> list[tuple[Measurement, Measurement]]:
-    """Return what was measured of two rows in the passes that have both."""
+    """Return the measurements of two rows in passes that have both."""
     mine, other = (results.measurements.get(each, {}) for each in (row.name, name))
     return [(mine[turn], other[turn]) for turn in sorted(mine.keys() & other.keys())]
 
@@ -62,12 +62,12 @@ def verdict_on_time(time: float, ceiling: float | None) -> str:
 
 
 def too_long(time: float, ceiling: float | None) -> bool:
-    """Tell whether something took longer than it may."""
+    """Return whether a time is over its limit."""
     return ceiling is not None and time >= ceiling
 
 
 def shortfalls(row: Row, results: Results) -> list[str]:
-    """Return what a row does not reach, one sentence each."""
+    """Return a sentence for each target that a row does not reach."""
     if row.name in results.failures:
         return [f"{row.name}: not measured, {results.failures[row.name]}"]
     wanted = {BARE.name: row.floor, **row.beats}

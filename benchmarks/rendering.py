@@ -28,7 +28,7 @@ def measure_render(row: RenderRow, folder: Path) -> list[float]:
         else:
             _command(into)
         times.append(time.perf_counter() - start)
-    # The first one reads files that nobody has read lately.
+    # The first one reads files that are not in the cache of the file system.
     return times[1:]
 
 

@@ -39,7 +39,7 @@ def _wanted(row: Row) -> list[str]:
 
 
 def comparison_table(rows: Sequence[Row], results: Results) -> list[str]:
-    """Return the rows that have to beat others, and by how much they do."""
+    """Return the rows that have to be faster than others, with the ratios."""
     lines = []
     for row in rows:
         for name, least in row.beats.items():
@@ -55,7 +55,7 @@ def _three(spread: Spread, form: str) -> list[str]:
 
 
 def hanging_table(felt: Iterable[tuple[HangingRow, Felt]]) -> list[str]:
-    """Return what unrelated requests felt."""
+    """Return the times of unrelated requests."""
     heads = ["unrelated requests", "p50 ms", "p99 ms", "worst ms", "unanswered", "p99 below", ""]
     return table(
         heads,
@@ -78,7 +78,7 @@ def _milliseconds(value: float) -> str:
 
 
 def delivery_table(accepted: Iterable[tuple[DeliveryRow, Accepted]]) -> list[str]:
-    """Return what senders of events saw."""
+    """Return the times and rates of deliveries."""
     pace = f"at {PER_SECOND}/s: "
     heads = ["deliveries", f"{pace}p50 ms", "p99 ms", "above live", "at most", "", "no answer"]
     return table(
@@ -103,7 +103,7 @@ def delivery_table(accepted: Iterable[tuple[DeliveryRow, Accepted]]) -> list[str
 
 
 def render_table(times: Iterable[tuple[RenderRow, Spread]]) -> list[str]:
-    """Return how long renders took."""
+    """Return the times of renders."""
     return table(
         ["render", "min s", "median s", "max s", "below", ""],
         (
@@ -126,7 +126,7 @@ def share_table(shares: Sequence[tuple[str, float]], least: float = 0.005) -> li
 
 
 def noise(results: Results, rounds: int) -> list[str]:
-    """Return what else went on meanwhile."""
+    """Return how busy the machine was."""
     used = [each.others for row in results.measurements.values() for each in row.values()]
     if not used:
         return []
@@ -136,7 +136,7 @@ def noise(results: Results, rounds: int) -> list[str]:
 
 
 def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    """Return a Markdown table, nothing where it would be empty."""
+    """Return a Markdown table, or nothing if it would be empty."""
     cells = [list(line) for line in lines]
     if not cells:
         return []

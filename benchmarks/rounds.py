@@ -1,8 +1,8 @@
-"""Measures the rows in rounds: each starts all servers anew and takes every row several times.
+"""Measures the rows in rounds: each starts all servers and takes every row several times.
 
-The speed of a machine drifts from one second to the next, more so where it is a part of another
-one. So the servers wait side by side and take short turns, in another order on each pass, and only
-rates of the same pass are compared.
+The speed of a machine changes from one second to the next, more so if it is virtual. So all servers
+run at the same time and take short turns, in another order on each pass, and only rates of the same
+pass are compared.
 """
 
 import random
@@ -19,9 +19,9 @@ from benchmarks.servers import Bench, Running
 
 PASSES = 4
 SECONDS = 1
-"""How long a turn is."""
+"""The length of a turn."""
 REST = 0.3
-"""Seconds between two turns: a server still works on what its callers no longer wait for."""
+"""Seconds between two turns, in which a server finishes abandoned requests."""
 WARM_UP = 1
 
 QUIET = 0.2
@@ -40,11 +40,11 @@ class Measurement:
     microseconds: float
     """Processor time of the server for one request."""
     others: float
-    """Cores that processes used which have no part in it."""
+    """Cores that unrelated processes used."""
 
 
 Turn = tuple[int, int]
-"""A round, and a pass of it."""
+"""A round, and a pass in it."""
 
 
 @dataclass(slots=True)
@@ -55,10 +55,10 @@ class Results:
     failures: dict[str, str] = field(default_factory=dict)
     """Why a row could not be measured."""
     noisy: list[int] = field(default_factory=list)
-    """The rounds that did not find the machine quiet."""
+    """The rounds that began on a busy machine."""
 
     def fail(self, row: Row, problem: Unmeasured) -> None:
-        """Leave a row out from now on, whatever it did before."""
+        """Leave a row out from now on, even if earlier turns succeeded."""
         self.failures[row.name] = str(problem)
 
 
@@ -96,7 +96,7 @@ def start(
 
 
 def take_turn(row: Row, server: Running, bench: Bench, turn: Turn, results: Results) -> None:
-    """Put load on the server of a row, and note what comes of it."""
+    """Put load on the server of a row, and record the measurement."""
     time.sleep(REST)
     before, ours, all_of_them = seconds_of(server.pid), _own(bench), seconds_of_all()
     start = time.monotonic()
@@ -116,9 +116,9 @@ def take_turn(row: Row, server: Running, bench: Bench, turn: Turn, results: Resu
 
 
 def wait_until_quiet() -> bool:
-    """Wait a little for others to leave the machine alone. Tell whether they do.
+    """Wait until other processes use little of the machine. Return whether they do.
 
-    Not by the load average: that is still full of the round before.
+    The load average would still include the previous round.
     """
     deadline = time.monotonic() + WAIT
     while taken_by_others() > QUIET:

@@ -1,4 +1,4 @@
-"""The processes that are measured, each on the core it belongs to.
+"""The measured processes, each on its core.
 
 The servers have one core for themselves. The load, the stub provider and these scripts share
 another one.
@@ -24,7 +24,7 @@ from tests.servers.processes import HOST, Process, free_port, running
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that runs, and where."""
+    """A running server and its URL."""
 
     process: Process
     url: str
@@ -45,7 +45,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A scratch folder, the two cores and the stub provider, as long as measuring takes."""
+    """What all measurements share: a temporary folder, the two cores and the stub provider."""
 
     folder: Path
     server_core: int
@@ -54,7 +54,7 @@ class Bench:
 
     @contextmanager
     def serving(self, server: Server | None) -> Iterator[Running]:
-        """Run a server on its core: a new process, and nothing left of an earlier one."""
+        """Run a server on its core, as a new process in a new folder."""
         if server is None:
             yield self.provider
             return
@@ -63,7 +63,7 @@ class Bench:
         options = ["--no-access-log", "--timeout-graceful-shutdown", "1"]
         command = ["-m", "uvicorn", server.app, *place, *options]
         with ExitStack() as stack:
-            urls = {"{provider}": self.provider.url}
+            urls = {"{provider}": self.provider.url, "{metrics}": str(free_port())}
             if "{redis}" in server.variables.values():
                 urls["{redis}"] = stack.enter_context(self.redis())
             variables = {"LOG_LEVEL": "WARNING", **server.variables}
@@ -85,7 +85,7 @@ class Bench:
             yield f"redis://{HOST}:{port}"
 
     def project(self, answers: Answers) -> Project:
-        """Return the project of some answers, rendered when it is wanted first."""
+        """Return the project with some answers, rendered at its first use."""
         key = tuple(sorted(answers.items()))
         if key not in self.projects:
             into = Path(tempfile.mkdtemp(prefix="project-", dir=self.folder))
@@ -106,7 +106,7 @@ class Bench:
 
 
 def address(process: Process, line: str) -> str:
-    """Return the address that a server writes when it is up. Raises `Unmeasured`."""
+    """Return the address that a server prints when it is up. Raises `Unmeasured`."""
     try:
         return process.wait_for(line)[1]
     except AssertionError as problem:
@@ -115,7 +115,7 @@ def address(process: Process, line: str) -> str:
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Start what is started in this block on a core: a process inherits it, and so its threads."""
+    """Run processes that start in this block on a core: they and their threads inherit it."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -126,7 +126,7 @@ def on_core(core: int) -> Iterator[None]:
 
 @contextmanager
 def open_bench() -> Iterator[Bench]:
-    """Set up what all measurements share, and clear it away."""
+    """Set up what all measurements share, and remove it at the end."""
     server_core, load_core = sorted(os.sched_getaffinity(0))[:2]
     os.sched_setaffinity(0, {load_core})
     folder = Path(tempfile.mkdtemp(prefix="benchmarks-"))

@@ -15,7 +15,7 @@ VARIABLE = "BENCHMARKS_KEY_SETS"
 
 @lru_cache
 def key(algorithm: str) -> Key:
-    """Return the key pair of an algorithm: always the same one in a run."""
+    """Return the key pair of an algorithm, the same one for the whole run."""
     private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     if algorithm == "ES256":
         private = ec.generate_private_key(ec.SECP256R1())
@@ -36,7 +36,7 @@ def key_sets() -> str:
 
 
 def signed_token(algorithm: str, number: int = 0) -> str:
-    """Return one of many tokens as Hydra words them, good for a day."""
+    """Return one of many tokens with the claims of Hydra, valid for a day."""
     now = int(time.time())
     claims = {
         "aud": ["https://widgets.example"],

@@ -1,4 +1,4 @@
-"""Removes folders that an answer left empty and says what to type next. Selects nothing."""
+"""Removes empty folders and prints the next two commands. Selects nothing."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 def remove_empty_folders(root: Path) -> None:
     """Remove every folder below `root` that holds no file, the deepest first.
 
-    Hidden folders are left alone: in a project that exists already, one of them is `.git`.
+    Hidden folders stay: in an existing project, one of them is `.git`.
     """
     for path in list(root.iterdir()):
         if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
@@ -25,10 +25,10 @@ def next_steps(slug: object, mode: object) -> str:
 
 
 def main(answers: Mapping[str, object], root: Path) -> None:
-    """Tidy the new project up; speak only when someone has just asked for one."""
+    """Remove empty folders of the new project. Print only for a user who has just created it."""
     remove_empty_folders(root)
-    # An update renders in temporary folders, where the commands would be noise. Only the
-    # cookiecutter command itself puts the output folder among the answers.
+    # An update renders in temporary folders, where the commands would make no sense. Only the
+    # cookiecutter command itself adds the output folder to the answers.
     if "_output_dir" in answers:
         print(next_steps(answers["project_slug"], answers["validation_mode"]))
 

@@ -1,6 +1,6 @@
-"""Refuses answers that would not make a working service. Reads them as data and writes nothing.
+"""Refuses answers that do not give a working service. Reads them as data and writes nothing.
 
-One function a rule: it returns what is wrong, or nothing. `problems` is the list of all of them.
+Each rule is one function, which returns what is wrong, or nothing. `problems` calls all of them.
 """
 
 import json
@@ -16,7 +16,7 @@ SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 SLUG_LENGTH = 60
 
 DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
-"""Names that Windows keeps for devices: no folder can be called so there."""
+"""Names that Windows reserves for devices: no folder can have one of them there."""
 
 DEPENDENCIES = frozenset(
     {
@@ -24,11 +24,13 @@ DEPENDENCIES = frozenset(
         "aiosqlite",
         "cachetools",
         "fastapi",
+        "fastapi-offline",
         "httpx",
         "httpx-aiohttp",
         "httpx2",
         "jiter",
         "mypy",
+        "prometheus-client",
         "psycopg",
         "pydantic",
         "pydantic-settings",
@@ -39,19 +41,20 @@ DEPENDENCIES = frozenset(
         "ruff",
         "sqlalchemy",
         "starlette",
+        "structlog",
         "trustme",
         "types-python-jose",
         "uvicorn",
     }
 )
-"""What the service's `pyproject.toml` names. A project of such a name would depend on itself."""
+"""The packages in the service's `pyproject.toml`. A project so named would depend on itself."""
 
 EXAMPLES = {
     "project_name": "Widget Service",
     "description": "Keeps the list of widgets.",
     "author": "Platform Team",
 }
-"""The questions with a free answer, and what to suggest when there is nothing to go by."""
+"""The questions with a free answer, and the suggestion for an empty one."""
 
 CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's controls, halves of surrogate pairs, line and paragraph separators."""
@@ -59,21 +62,21 @@ CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
 BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """These reorder the text around them, so that a reader sees other code than the interpreter.
 
-Text that runs from right to left does without.
+Ordinary right-to-left text does not need them.
 """
 
 JINJA = re.compile(r"\{(?=([#{]))|# (?=(\{%))")
-"""Where the template engine would take over if the answer were rendered again."""
+"""Template code, which would be executed if the answer were rendered again."""
 
 BROKEN_UP = {"{": "{ ", "# ": "#"}
-"""What to write at such a place, so that it stays text."""
+"""Replacements for the suggestion, which are plain text."""
 
 SHOWN = 60
-"""Characters of a bad value that are worth repeating."""
+"""The most characters of a bad value that are printed."""
 
 
 class Problem(NamedTuple):
-    """One bad answer: what was given, the rule it breaks, and an answer that would do."""
+    """One bad answer: its value, the rule it breaks, and a valid suggestion."""
 
     field: str
     value: object
@@ -109,7 +112,7 @@ def slug_rule(slug: str) -> str | None:
 
 
 def slug_grammar(slug: str) -> str | None:
-    """A folder, a distribution and a realm are called so: plain words only."""
+    """It is the name of a folder, a distribution and a realm."""
     if not SLUG.fullmatch(slug):
         return "must be words of a-z and 0-9 joined by single hyphens, beginning with a letter"
     return None
@@ -123,7 +126,7 @@ def slug_length(slug: str) -> str | None:
 
 
 def slug_of_a_device(slug: str) -> str | None:
-    """Windows cannot make a folder of that name."""
+    """Windows cannot create a folder of that name."""
     if DEVICES.fullmatch(slug):
         return "must not be the name of a Windows device"
     return None
@@ -144,14 +147,14 @@ def text_rule(text: object) -> str | None:
 
 
 def text_blank(text: str) -> str | None:
-    """There must be something to read."""
+    """An empty title or author is a mistake."""
     if not text.strip():
         return "must not be blank"
     return None
 
 
 def text_controls(text: str) -> str | None:
-    """One line of printable text fits into TOML, JSON and Markdown, and hides nothing."""
+    """One line of printable text is valid in TOML, JSON and Markdown, and hides nothing."""
     if any(unicodedata.category(character) in CONTROLS for character in text):
         return "must be one line without control characters"
     if BIDI_CONTROLS.search(text):
@@ -160,14 +163,14 @@ def text_controls(text: str) -> str | None:
 
 
 def text_edges(text: str) -> str | None:
-    """Blanks at the end of a line are untidy in every file that repeats the answer."""
+    """Files that repeat the answer would have blanks at the end of a line."""
     if text != text.strip():
         return "must not begin or end with a blank"
     return None
 
 
 def text_jinja(text: str) -> str | None:
-    """An update renders the answer again, and would run what now is only text."""
+    """An update renders the answer again, and would execute it."""
     if found := JINJA.search(text):
         return f"must not hold {found[0] + (found[1] or found[2])!r}, which opens template code"
     return None

@@ -1,8 +1,8 @@
 """The template's own tests, in a home folder that is empty.
 
-cookiecutter looks the home folder up when it is imported, so this is done before anything else:
-nobody's own `~/.cookiecutterrc` has a say, and nothing is left in `~/.cookiecutter_replay` or of
-the rendered hooks, which cookiecutter never deletes.
+cookiecutter looks the home folder up when it is imported, so this comes before anything else. A
+developer's own `~/.cookiecutterrc` has no effect, and neither `~/.cookiecutter_replay` nor the
+rendered hooks, which cookiecutter never deletes, stay behind.
 """
 
 import atexit
@@ -11,12 +11,12 @@ import os
 import shutil
 import tempfile
 
-# Workers of the test run inherit what is changed below, so the first process hands it down.
+# Workers of a test run inherit the changes below, so the first process saves what was there.
 INHERITED = "OLYMPUS_TESTS_OWN_ENVIRONMENT"
 os.environ.setdefault(INHERITED, json.dumps(dict(os.environ)))
 
 OWN_ENVIRONMENT: dict[str, str] = json.loads(os.environ[INHERITED])
-"""What whoever runs the tests has set: installers find their cache and settings by it."""
+"""The environment of the developer: installers find their caches and settings by it."""
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 HOME = tempfile.mkdtemp(prefix="olympus-fastapi-home-", dir=os.environ["PYTEST_DEBUG_TEMPROOT"])

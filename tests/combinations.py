@@ -1,4 +1,4 @@
-"""What can be asked for, read from `cookiecutter.json`, so that a new choice is tested at once."""
+"""Questions and answers, read from `cookiecutter.json`, so that new ones are tested at once."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 
 Answer = str | bool
 Answers = dict[str, Any]
-"""Answers by question. `Any`, so that they can be handed over as keyword arguments."""
+"""Answers by question. `Any`, so that they can be passed as keyword arguments."""
 
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 QUESTIONS = {key: value for key, value in CONTEXT.items() if not key.startswith("_")}
@@ -30,14 +30,14 @@ def options() -> dict[str, list[Answer]]:
 
 OPTIONS = options()
 CHOICES: dict[str, list[Answer]] = {**OPTIONS, "__platform": ["olympus", "avnology"]}
-"""What a file can be chosen by: the answers, and the platform that follows from the mode."""
+"""What selects a file: the answers, and the platform, which depends on the mode."""
 COMBINATIONS: list[Answers] = [
     dict(zip(OPTIONS, answers, strict=True)) for answers in itertools.product(*OPTIONS.values())
 ]
 
 
 def name(combination: Mapping[str, Answer]) -> str:
-    """Return what a combination is called in test reports and folder names."""
+    """Return the name of a combination in test reports and folder names."""
     words = []
     for question, answer in combination.items():
         if isinstance(answer, str):

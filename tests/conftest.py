@@ -1,4 +1,4 @@
-"""What all of the template's tests share."""
+"""Fixtures of all tests of the template."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ GIT = ("git", "-c", "user.name=Tests", "-c", "user.email=tests@example.org")
 
 @pytest.fixture(scope="session")
 def bake(tmp_path_factory: pytest.TempPathFactory) -> Bake:
-    """Render with the given answers; the same answers give the same project again."""
+    """Return a function that renders. It renders once for each set of answers."""
     baked: dict[tuple[object, ...], Project] = {}
 
     def bake(*, accept_hooks: bool = True, **answers: Answer) -> Project:
@@ -29,7 +29,7 @@ def bake(tmp_path_factory: pytest.TempPathFactory) -> Bake:
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as it stands, committed to a repository of its own, as cruft wants it."""
+    """The template, committed to a new repository, as cruft needs it."""
     path = tmp_path_factory.mktemp("repository") / "olympus-fastapi"
     path.mkdir()
     shutil.copy(ROOT / "cookiecutter.json", path)

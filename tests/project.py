@@ -1,4 +1,4 @@
-"""A rendered project, and how tests come by one."""
+"""A rendered project, and how to render one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.combinations import ROOT, Answer
 
 @dataclass(frozen=True)
 class Project:
-    """A rendered project. Nothing may change it: other tests read the same one."""
+    """A rendered project. Tests share it, so they must not change it."""
 
     path: Path
 
@@ -37,14 +37,14 @@ class Project:
 
 
 class Bake(Protocol):
-    """Renders the template with some answers, once a session for each set of them."""
+    """Renders the template, once a session for each set of answers."""
 
     def __call__(self, *, accept_hooks: bool = True, **answers: Answer) -> Project:
         """Return the project."""
 
 
 def render(into: Path, *, accept_hooks: bool = True, **answers: Answer) -> Project:
-    """Render the template as it stands into a folder, whatever the user's own defaults are."""
+    """Render the template into a folder. The user's own defaults have no effect."""
     path = cookiecutter(
         str(ROOT),
         no_input=True,

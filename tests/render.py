@@ -1,4 +1,4 @@
-"""Renders into `build/`: every combination, or the one that `make demo` is asked for."""
+"""Renders into `build/`: every combination, or one."""
 
 import shutil
 import sys
@@ -12,32 +12,32 @@ WORDS = {"true": True, "false": False}
 
 
 def main(arguments: list[str]) -> str | None:
-    """Render what is asked for. Return why it cannot be done, if so."""
+    """Render what the arguments say. Return an error message, if there is an error."""
     what, *pairs = arguments
     if what == "all":
         for combination in COMBINATIONS:
-            render_anew(name(combination), combination)
+            render_into(name(combination), combination)
         return None
     try:
         answers = dict(read_pair(pair) for pair in pairs if not pair.endswith("="))
     except ValueError as problem:
         return str(problem)
-    render_anew(what, answers)
+    render_into(what, answers)
     return None
 
 
-def render_anew(folder: str, answers: Mapping[str, Answer]) -> None:
-    """Render into a folder of `build/` that holds nothing of an earlier time."""
+def render_into(folder: str, answers: Mapping[str, Answer]) -> None:
+    """Render into a folder of `build/`. Its previous contents are deleted."""
     into = BUILD / folder
     shutil.rmtree(into, ignore_errors=True)
     print(render(into, accept_hooks=False, **answers).path.relative_to(ROOT), flush=True)
 
 
 def read_pair(pair: str) -> tuple[str, Answer]:
-    """Return a question and its answer. Raises `ValueError` when there is no such thing."""
+    """Return a question and its answer. Raises `ValueError` if one of them does not exist."""
     question, _, word = pair.partition("=")
     if question not in OPTIONS:
-        raise ValueError(f"The template does not ask for {question}.")
+        raise ValueError(f"The template has no question {question}.")
     answer = word if word in OPTIONS[question] else WORDS.get(word, word)
     if answer not in OPTIONS[question]:
         known = ", ".join(str(option).lower() for option in OPTIONS[question])

@@ -1,6 +1,6 @@
-"""What everything is compared to: FastAPI at its defaults, an endpoint that returns a dict.
+"""The reference of all ratios: FastAPI with its defaults, an endpoint that returns a dict.
 
-The body is that of the service's `GET /widgets`. Nobody is asked who is calling.
+The body is that of the service's `GET /widgets`. No token is checked.
 """
 
 from fastapi import FastAPI
@@ -8,8 +8,8 @@ from fastapi import FastAPI
 app = FastAPI()
 
 
-# With a model to return, FastAPI would be faster, and the ratios kinder than they should be.
+# A response model would make FastAPI faster, and the ratios different.
 @app.get("/widgets", response_model=None)
 async def list_widgets() -> dict[str, object]:
-    """List no widgets for nobody in particular."""
+    """List no widgets, for any caller."""
     return {"widgets": [], "user": "0190c7a1-4b1f-7c3e-9d55-7f0e5a1b2c3d"}

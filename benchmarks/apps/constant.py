@@ -1,4 +1,4 @@
-"""The bare endpoint with one asynchronous dependency that does nothing: FastAPI's own price."""
+"""The bare endpoint with an asynchronous dependency that does nothing: the cost of FastAPI."""
 
 from typing import Annotated
 

@@ -1,7 +1,7 @@
-"""The way of the vendor's guide, written anew: an asynchronous dependency that blocks.
+"""The pattern of the vendor's guide in our own words: an asynchronous dependency that blocks.
 
-It asks about the token with `requests`, over a connection of its own for each question, while
-nothing else in the process can run. What it fails to check is left out as there.
+It introspects the token with `requests`, over a new connection for each call, and blocks the event
+loop meanwhile. It checks no more than the guide does.
 """
 
 import os
@@ -16,7 +16,7 @@ app = FastAPI()
 
 
 async def current_user(authorization: Annotated[str, Header()]) -> dict[str, Any]:
-    """Ask about the token in the header."""
+    """Introspect the token in the header."""
     token = authorization.removeprefix("Bearer ")
     answer = requests.post(URL, data={"token": token}, timeout=5)
     claims: dict[str, Any] = answer.json()
@@ -33,5 +33,5 @@ async def list_widgets(user: Annotated[dict[str, Any], Depends(current_user)]) -
 
 @app.get("/health/live", response_model=None)
 async def live() -> dict[str, str]:
-    """Tell that the process answers."""
+    """Say that the process is alive."""
     return {"status": "ok"}

@@ -1,7 +1,7 @@
-"""The way of the vendor's guide with JWTs, written anew: the whole key set to python-jose.
+"""The pattern of the vendor's guide for JWTs in our own words: the whole key set to python-jose.
 
-The keys are fetched once, which is kinder than the guide. Without `verify_aud` off it would refuse
-every token of Hydra. What it fails to check is left out as there.
+The keys are fetched once, which is faster than the guide. `verify_aud` is off, as it would refuse
+every token of Hydra. It checks no more than the guide does.
 """
 
 import os

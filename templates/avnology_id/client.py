@@ -1,16 +1,15 @@
 """The client: `from avnology_id import AsyncAvnologyId`."""
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Iterable
-from urllib.parse import quote, urlencode
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import quote
 
 import httpx
-from avnology_id import errors
-from avnology_id.http import Endpoint, Http, Kind
+from avnology_id.errors import AvnologyIdError, NotFoundError, ValidationError
+from avnology_id.http import HEADERS, Http, Kind, deadline
 from avnology_id.results import Permission, TokenIntrospection, TokenSet, User
-from pydantic import SecretStr
 
 # The pages of the documentation contradict each other about paths, scopes and namespaces.
 GRANT, INTROSPECTION = "/oauth2/token", "/oauth2/introspect"
@@ -22,14 +21,9 @@ NAMESPACES = {
     "organization": "organizations",
     "project": "projects",
 }
-"""The client's `user:<id>` and `project:<id>` in the words of the REST pages.
-
-A type that is not here keeps its name.
-"""
+"""How the REST pages call the types of `user:<id>`. A type that is not here keeps its name."""
 
 MAX_ID_LENGTH = 256
-MARGIN = 30.0
-"""Seconds before its end that a token is renewed, or a tenth of its life where that is less."""
 
 
 class AsyncAvnologyId:
@@ -55,45 +49,29 @@ class AsyncAvnologyId:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._client_id = client_id
-        self._api_key = SecretStr(api_key) if api_key else None
+        self.base_url = base_url.rstrip("/")
+        self._api_key = api_key
         self._http = Http(timeout, transport, clock)
-        self.oauth = OAuth(self._http, self._base_url, client_id, client_secret)
-        """Tokens: `introspect_token` and `client_credentials`."""
+        self.oauth = OAuth(self._http, self.base_url, client_id, client_secret)
         self.admin = Admin(self)
-        """Users: `get_user`."""
         self.permissions = Permissions(self)
-        """Permissions: `check`."""
 
-    def __repr__(self) -> str:
-        return f"AsyncAvnologyId(base_url={self._base_url!r}, client_id={self._client_id!r})"
-
-    async def call(
-        self, method: str, path: str, scope: str, kind: type[Kind], body: bytes = b""
-    ) -> Kind:
+    async def call(self, request: httpx.Request, scope: str, kind: type[Kind]) -> Kind:
         """Make a call with the API key, else with a token of this client that has `scope`.
 
         A token that is refused is replaced once. All of that takes as long as one call may.
         """
-
-        async def send(credential: str) -> Kind:
-            headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
-            endpoint = Endpoint(method, self._base_url + path, headers)
-            return await self._http.send(endpoint.request(body), kind)
-
-        async with self._http.deadline():
-            if self._api_key is not None:
-                return await send(self._api_key.get_secret_value())
+        async with deadline(self._http.timeout, "timeout"):
+            if self._api_key:
+                return await self._http.send(request, kind, self._api_key)
             token = await self.oauth.client_credentials(scopes=[scope])
             try:
-                return await send(token.access_token)
-            except errors.AvnologyIdError as error:
+                return await self._http.send(request, kind, token.access_token)
+            except AvnologyIdError as error:
                 if error.status_code != 401:
                     raise
-            self.oauth.discard(token)
-            token = await self.oauth.client_credentials(scopes=[scope])
-            return await send(token.access_token)
+            token = await self.oauth.client_credentials(scopes=[scope], refused=token)
+            return await self._http.send(request, kind, token.access_token)
 
     async def close(self) -> None:
         """Close the connections. May be called again."""
@@ -106,53 +84,39 @@ class OAuth:
     def __init__(self, http: Http, base_url: str, client_id: str, client_secret: str) -> None:
         self._http = http
         self._credentials = {"client_id": client_id, "client_secret": client_secret}
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        self._introspection = Endpoint("POST", base_url + INTROSPECTION, form)
-        self._grant = Endpoint("POST", base_url + GRANT, form)
+        self._introspection = httpx.URL(base_url + INTROSPECTION)
+        self._grant = httpx.URL(base_url + GRANT)
         self._tokens: dict[frozenset[str], TokenSet] = {}
-        self._renewing = asyncio.Lock()
+        self._renewing: defaultdict[frozenset[str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def introspect_token(self, *, token: str) -> TokenIntrospection:
         """Return what the platform says about `token` (`/docs/api/oauth/introspect`).
 
         A token that expired, was revoked, is unknown or was issued to a client that this one may
-        not ask about is not `active`, and no error. Raises `AvnologyIdError`.
+        not introspect is not `active`, and no error. Raises `AvnologyIdError`.
         """
         return await self._send(self._introspection, {"token": token}, TokenIntrospection)
 
-    async def client_credentials(self, *, scopes: Iterable[str] = ()) -> TokenSet:
+    async def client_credentials(
+        self, *, scopes: Iterable[str] = (), refused: TokenSet | None = None
+    ) -> TokenSet:
         """Return a token for this client itself (`/docs/sdks/python/oauth/client-credentials`).
 
-        It is reused for the same set of `scopes`, and renewed before it ends. Concurrent callers
-        share one call. Raises `AvnologyIdError`.
+        It is reused for the same set of `scopes` until a tenth of its life is left. Concurrent
+        callers share one call. `refused`, which is not documented, is a token that is not accepted
+        any more: it is replaced. Raises `AvnologyIdError`.
         """
         wanted = frozenset(scopes)
-        token = self._usable(wanted)
-        if token is not None:
-            return token
-        async with self._http.deadline(), self._renewing:
-            token = self._usable(wanted)
-            if token is None:
-                scope = {"scope": " ".join(sorted(wanted))} if wanted else {}
-                fields = {"grant_type": "client_credentials", **scope}
-                token = await self._send(self._grant, fields, TokenSet)
-                self._tokens[wanted] = token
+        async with deadline(self._http.timeout, "timeout"), self._renewing[wanted]:
+            token = self._tokens.get(wanted)
+            if token is None or token is refused or ends_soon(token, self._http.clock()):
+                fields = {"grant_type": "client_credentials", "scope": " ".join(sorted(wanted))}
+                token = self._tokens[wanted] = await self._send(self._grant, fields, TokenSet)
             return token
 
-    def discard(self, refused: TokenSet) -> None:
-        """Forget a token, unless another one has taken its place by now."""
-        self._tokens = {key: token for key, token in self._tokens.items() if token is not refused}
-
-    def _usable(self, scopes: frozenset[str]) -> TokenSet | None:
-        token = self._tokens.get(scopes)
-        if token is None:
-            return None
-        renewal = token.expires_at.timestamp() - min(MARGIN, token.expires_in / 10)
-        return token if self._http.clock() < renewal else None
-
-    async def _send(self, endpoint: Endpoint, fields: dict[str, str], kind: type[Kind]) -> Kind:
-        body = urlencode({**fields, **self._credentials}).encode()
-        return await self._http.send(endpoint.request(body), kind)
+    async def _send(self, url: httpx.URL, fields: Mapping[str, str], kind: type[Kind]) -> Kind:
+        form = {**fields, **self._credentials}
+        return await self._http.send(httpx.Request("POST", url, headers=HEADERS, data=form), kind)
 
 
 class Admin:
@@ -162,18 +126,13 @@ class Admin:
         self._client = client
 
     async def get_user(self, *, user_id: str) -> User:
-        """Return a user by an id that may be any text.
-
-        Raises `NotFoundError` when there is no such user, else `AvnologyIdError`.
-        """
+        """Return a user. Raises `NotFoundError` when there is none, else `AvnologyIdError`."""
         # Two of these are steps in a path, not names, and stay so however they are escaped.
-        if user_id in ("", ".", "..") or len(user_id) > MAX_ID_LENGTH:
-            raise errors.NotFoundError("invalid_id")
-        try:
-            path = USERS + quote(user_id, safe="")
-        except UnicodeEncodeError:
-            raise errors.NotFoundError("invalid_id") from None
-        return await self._client.call("GET", path, USERS_SCOPE, User)
+        if user_id in (".", "..") or not is_id(user_id):
+            raise NotFoundError("invalid_id")
+        url = self._client.base_url + USERS + quote(user_id, safe="")
+        request = httpx.Request("GET", url, headers=HEADERS)
+        return await self._client.call(request, USERS_SCOPE, User)
 
 
 class Permissions:
@@ -185,25 +144,38 @@ class Permissions:
     async def check(self, *, subject: str, relation: str, object: str) -> bool:
         """Tell whether `subject` (`user:<id>`) has `relation` to `object` (`project:<id>`).
 
-        Raises `ValidationError`, without a call, for an id that would make another tuple of it,
-        else `AvnologyIdError`: an error never means yes.
+        Raises `ValidationError` for an id that would make another tuple of it, without a call, else
+        `AvnologyIdError`: an error never means yes.
         """
-        subject_type, subject_id = split(subject)
-        object_type, object_id = split(object)
+        namespace, object_id = namespace_and_id(object, "invalid_object")
         document = {
-            "namespace": NAMESPACES.get(object_type, object_type),
+            "namespace": namespace,
             "object": object_id,
             "relation": relation,
-            "subject": f"{NAMESPACES.get(subject_type, subject_type)}:{subject_id}",
+            "subject": ":".join(namespace_and_id(subject, "invalid_subject")),
         }
-        body = json.dumps(document, ensure_ascii=False).encode()
-        return (await self._client.call("POST", CHECK, CHECK_SCOPE, Permission, body)).allowed
+        url = self._client.base_url + CHECK
+        request = httpx.Request("POST", url, headers=HEADERS, json=document)
+        return (await self._client.call(request, CHECK_SCOPE, Permission)).allowed
 
 
-def split(name: str) -> tuple[str, str]:
-    """Return the type and the id of `type:id`. Raises `ValidationError` if it is anything else."""
+def namespace_and_id(name: str, code: str) -> tuple[str, str]:
+    """Return the namespace and the id of `type:id`.
+
+    Raises `ValidationError` with `code` unless the id is nothing but an id in
+    `namespace:object#relation@subject`.
+    """
     kind, _, identifier = name.partition(":")
-    good = kind and identifier and name.isprintable() and len(identifier) <= MAX_ID_LENGTH
-    if not good or not {"#", "@", ":"}.isdisjoint(identifier):
-        raise errors.ValidationError("invalid_id")
-    return kind, identifier
+    if not kind or not is_id(identifier) or not {":", "#", "@"}.isdisjoint(identifier):
+        raise ValidationError(code)
+    return NAMESPACES.get(kind, kind), identifier
+
+
+def is_id(text: str) -> bool:
+    """Tell whether `text` can be an id: printable, of 1 to 256 characters."""
+    return 0 < len(text) <= MAX_ID_LENGTH and text.isprintable()
+
+
+def ends_soon(token: TokenSet, now: float) -> bool:
+    """Tell whether a tenth or less of a token's life is left. `now` in seconds since 1970."""
+    return token.expires_at.timestamp() - now <= token.expires_in / 10

@@ -1,13 +1,10 @@
-"""What the client raises: the part of `/docs/sdks/python/types/errors` that its calls need.
+"""What the client raises: those of `/docs/sdks/python/types/errors` that need different treatment.
 
 AvnologyIdError
-    OAuthError          the credentials of this client are refused
-    ApiError            any other refusal, or a response that cannot be used
-        NotFoundError   there is no such user
-        ValidationError an id that cannot be sent
-    RateLimitError      too many calls
-    NetworkError        there is no response that can be read
-    TimeoutError        there is none in time; not the built-in one, so import it qualified
+    OAuthError       the credentials of this client are refused
+    NotFoundError    there is no such user
+    ValidationError  an id that no user or object can have
+    RateLimitError   too many calls
 
 As text, an error is its code and its status. The platform's own text may hold a token or a name, so
 no error keeps it.
@@ -15,7 +12,7 @@ no error keeps it.
 
 
 class AvnologyIdError(Exception):
-    """The base of all of them. `status_code` and `request_id` are `None` without a response."""
+    """A call that failed. `status_code` and `request_id` are `None` without a response."""
 
     def __init__(
         self,
@@ -29,7 +26,7 @@ class AvnologyIdError(Exception):
         super().__init__(code if status_code is None else f"{code} (status {status_code})")
         self.code = code
         self.message = message
-        """The name of the cause, where a call failed on its way."""
+        """The name of the cause where no response could be read, else empty."""
         self.status_code = status_code
         self.request_id = request_id
         self.retry_after = retry_after
@@ -40,25 +37,13 @@ class OAuthError(AvnologyIdError):
     """A refusal in the words of OAuth 2.0 (RFC 6749, section 5.2)."""
 
 
-class ApiError(AvnologyIdError):
-    """A refusal of the REST interface, or a response of it that cannot be used."""
+class NotFoundError(AvnologyIdError):
+    """There is no such user: `AVNOLOGY_AUTH_901`."""
 
 
-class NotFoundError(ApiError):
-    """There is no such thing: `AVNOLOGY_AUTH_901`."""
-
-
-class ValidationError(ApiError):
-    """The input is not valid, and was not sent."""
+class ValidationError(AvnologyIdError):
+    """An id is not valid, and was not sent. `code` says which one."""
 
 
 class RateLimitError(AvnologyIdError):
     """Too many calls. `retry_after` says how long to wait."""
-
-
-class NetworkError(AvnologyIdError):
-    """There is no response that can be read. `code` says why."""
-
-
-class TimeoutError(AvnologyIdError):
-    """There is no response in time."""

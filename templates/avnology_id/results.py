@@ -3,12 +3,13 @@
 The types are pydantic's, in strict mode: a number is no text, and `1` is no `true`.
 """
 
-import json
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+import jiter
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, model_validator
+
+Private = Annotated[str | None, Field(repr=False)]
 
 
 class Result(BaseModel):
@@ -25,21 +26,18 @@ class TokenIntrospection(Result):
     scope: str = ""
     exp: float | None = None
     org_id: str | None = None
+    organization_id: str | None = None
+    """The same in another spelling of the documentation."""
     raw: bytes = Field(repr=False)
     """The response as it came, for callers that judge further claims. Not documented."""
 
     @model_validator(mode="before")
     @classmethod
-    def _only_if_active(cls, document: dict[str, Any]) -> dict[str, Any]:
+    def _only_if_active(cls, document: dict[str, object]) -> dict[str, object]:
         """Leave out what is said about an inactive token (RFC 7662, section 2.2)."""
         if document.get("active") is False:
             return {"active": False, "raw": document["raw"]}
         return document
-
-    @field_validator("scope", mode="before")
-    @classmethod
-    def _no_scope(cls, scope: object) -> object:
-        return "" if scope is None else scope
 
 
 class TokenSet(Result):
@@ -47,37 +45,33 @@ class TokenSet(Result):
 
     access_token: str = Field(repr=False, pattern=r"\A[!-~]+\z")
     token_type: str = Field(default="Bearer", pattern=r"\A(?i:bearer)\z")
-    lifetime: float | None = Field(default=None, alias="expires_in")
-    received_at: float
-
-    @property
-    def expires_in(self) -> int:
-        """Seconds that the token lives, at most a day; 0 where the platform does not say."""
-        return int(max(0, min(self.lifetime or 0, 86_400)))
+    expires_in: int = Field(default=0, ge=0, le=2**31)
+    """Seconds that the token lives; 0 where the platform does not say."""
+    sent_at: float
+    """When the call was sent, in seconds since 1970. Not documented."""
 
     @property
     def expires_at(self) -> datetime:
         """The end of its life. Counted from before the call, so never too late."""
-        return datetime.fromtimestamp(self.received_at + self.expires_in, UTC)
+        return datetime.fromtimestamp(self.sent_at + self.expires_in, UTC)
 
 
 class User(Result):
-    """A user (`/docs/api/users/get-user`). Of the person, only the id shows in its `repr`."""
+    """A user (`/docs/api/users/get-user`), who does not show in its `repr`."""
 
-    id: str | None = None
-    email: str | None = Field(default=None, repr=False)
-    display_name: str | None = Field(default=None, repr=False)
-    first_name: str | None = Field(default=None, repr=False)
-    last_name: str | None = Field(default=None, repr=False)
-    names: str | dict[str, str | None] | None = Field(default=None, alias="name", repr=False)
+    email: Private = None
+    display_name: Private = None
+    first_name: Private = Field(
+        None, validation_alias=AliasChoices("first_name", AliasPath("name", "first"))
+    )
+    last_name: Private = Field(
+        None, validation_alias=AliasChoices("last_name", AliasPath("name", "last"))
+    )
 
     @property
     def name(self) -> str | None:
-        """The name to display, else the first and the last name, flat or nested."""
-        if isinstance(self.names, str):
-            return self.display_name or self.names
-        nested = self.names or {}
-        parts = (self.first_name or nested.get("first"), self.last_name or nested.get("last"))
+        """The name to display, else the first and the last name."""
+        parts = (self.first_name, self.last_name)
         return self.display_name or " ".join(part for part in parts if part) or None
 
 
@@ -87,30 +81,12 @@ class Permission(Result):
     allowed: bool
 
 
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """Parse a JSON object: UTF-8, no name twice, no NaN, no half of a surrogate pair.
+def parse_object(body: bytes) -> dict[str, object]:
+    """Parse a JSON object strictly: no name twice, no NaN. Leave out fields that are null.
 
-    Raises `ValueError` or `RecursionError`, whose text may quote the document.
+    Raises `ValueError`, whose text may quote the document.
     """
-    text = raw.decode()
-    document: object = _DECODER.decode(text)
-    if "\\u" in text:
-        json.dumps(document, ensure_ascii=False).encode()
+    document: object = jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
     if not isinstance(document, dict):
-        raise ValueError("no object")
-    return document
-
-
-def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    pairs = list(pairs)
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("a name stands twice")
-    return document
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError("NaN and Infinity are not JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_refuse)
+        raise ValueError("not an object")
+    return {name: value for name, value in document.items() if value is not None}

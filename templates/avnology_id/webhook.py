@@ -17,10 +17,10 @@ def verify_signature(
     timestamp: str | int | None = None,
     tolerance: float = 300,
 ) -> bool:
-    """Tell whether `signature` was made for the exact bytes of `body`, and lately.
+    """Tell whether `signature` was made for the exact bytes of `body`, and not long ago.
 
     `timestamp` is the value of `X-Avnology-Timestamp`, in whole seconds since 1970. It may be
-    `tolerance` seconds off. The platform signs it, so the answer without it is no.
+    `tolerance` seconds off. The platform signs it, so without it the result is `False`.
     """
     sent = "" if timestamp is None else str(timestamp)
     # ASCII digits only: `int` accepts those of other scripts, spaces and underscores too.

@@ -1,4 +1,4 @@
 """Runs a rendered service beside its local provider and makes every kind of call.
 
-It knows the service by its routes and its settings, and needs nothing of its Python.
+It uses the routes and settings of the service, and imports none of its code.
 """

@@ -1,4 +1,4 @@
-"""Makes the calls at an installed project and prints them: `python -m tests.demo FOLDER`."""
+"""Calls an installed project and prints the responses: `python -m tests.demo FOLDER`."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def main(folder: str) -> int:
 
 
 def table(rows: list[Row]) -> str:
-    """Return the calls and what came of them, with a mark at those that are wrong."""
+    """Return the calls and their responses, with a mark at unexpected ones."""
     titles = ("call", "status", "challenge or Retry-After", "detail")
     lines = [titles, *((row.call, str(row.seen.status), *row.seen[1:]) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

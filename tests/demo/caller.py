@@ -1,4 +1,4 @@
-"""Makes calls at a running service and notes what comes of them."""
+"""Calls a running service and records the responses."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from tests.demo.processes import Servers
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A call, what it should come to, and what it came to."""
+    """A call, its expected response and the response."""
 
     call: str
     expected: Outcome
@@ -32,7 +32,7 @@ class Caller:
     """A client of the provider and of the service."""
 
     def __init__(self, servers: Servers, mode: str) -> None:
-        """Prepare to call `servers`, in the words of the platform of `mode`."""
+        """Prepare to call `servers`, with the headers and paths of `mode`."""
         self.servers = servers
         self.http = httpx.Client(trust_env=False, timeout=10)
         self._names = ("X-Signature", "X-Timestamp")
@@ -106,7 +106,7 @@ def event(event_type: str, subject: str, event_id: str = "") -> bytes:
 
 
 def outcome(response: httpx.Response) -> Outcome:
-    """Return what of a response the table shows."""
+    """Return the part of a response that the table shows."""
     header = response.headers.get("WWW-Authenticate", "")
     if "Retry-After" in response.headers:
         header += f"Retry-After: {response.headers['Retry-After']}"

@@ -1,4 +1,4 @@
-"""Every kind of call of the contract, in the order in which the demonstration makes them."""
+"""Every kind of call of the contract, in the order of the demo."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ def make_calls(project: Path, answers: Mapping[str, Answer]) -> list[Row]:
 
 
 def without_a_good_token(caller: Caller, samples: Mapping[str, str]) -> Iterator[Row]:
-    """Make the calls that are refused whatever the provider says, or because of what it says."""
+    """Make the calls that are refused."""
     good, row = caller.token(), caller.row
     yield row("no Authorization header", NOT_AUTHENTICATED)
     yield row("Basic credentials", NOT_AUTHENTICATED, "d3JpdGVyOnNlY3JldA==", scheme="Basic ")
@@ -75,7 +75,7 @@ def without_a_good_token(caller: Caller, samples: Mapping[str, str]) -> Iterator
 
 
 def with_good_tokens(caller: Caller) -> Iterator[Row]:
-    """Make the calls that are let in, up to a missing scope."""
+    """Make the calls with valid tokens, including one without the scope."""
     good, reader, row = caller.token(), caller.token("reader"), caller.row
     yield row("good token", READER, reader)
     yield row("scope is missing", INSUFFICIENT_SCOPE, reader, method="POST", body=LEVER)
@@ -106,7 +106,7 @@ def revoked(caller: Caller, *, caching: bool, local: bool) -> Iterator[Row]:
 
 
 def for_users(caller: Caller) -> Iterator[Row]:
-    """Make the calls whose response depends on who the caller is."""
+    """Make the calls whose response depends on the user."""
     for call, user, method, path, outcome in expected.FOR_USERS:
         yield caller.row(call, outcome, caller.token(subject=user), path=path, method=method)
 
@@ -122,7 +122,7 @@ def deliveries(caller: Caller) -> Iterator[Row]:
     unknown = event("user.renamed", "anna")
     yield deliver("of an unknown type", RECEIVED, unknown, signed(unknown))
     yield deliver("not signed", expected.INVALID_SIGNATURE, body, {})
-    forged = signed(body, "whsec_of_somebody_else_0123456789abcdef")
+    forged = signed(body, "whsec_of_another_sender_0123456789abcdef")
     yield deliver("wrong signature", expected.INVALID_SIGNATURE, body, forged)
     old = signed(body, at=time.time() - 600)
     yield deliver("ten minutes old", expected.INVALID_SIGNATURE, body, old)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Outcome(NamedTuple):
-    """What a caller sees. As an expectation, `header` is a regular expression."""
+    """What a caller sees. In an expected outcome, `header` is a regular expression."""
 
     status: int
     header: str
@@ -49,4 +49,4 @@ FOR_USERS = (
     ("a viewer", "usr_bert", "PUT", "/api/projects/apollo", Outcome(403, "", "Permission denied")),
     ("no such id", "usr_anna", "PUT", "/api/projects/a%23b", Outcome(404, "", "Not found")),
 )
-"""Calls whose response depends on who the caller is: call, user, method, path and outcome."""
+"""Calls whose response depends on the user: call, user, method, path and outcome."""

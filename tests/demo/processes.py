@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 MAX_BODY = 1000
-"""Bytes. Little, so that a body over the limit is still a small one."""
+"""Bytes. Small, so that a body over the limit is small too."""
 START = 60.0
 """Seconds that a process may take to start on a busy machine."""
 SETTINGS = "import json; from dev.environment import *; print(json.dumps(service_settings({})))"
@@ -23,7 +23,7 @@ SETTINGS = "import json; from dev.environment import *; print(json.dumps(service
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where provider and service listen, the settings of the service, and how to stop the one."""
+    """URLs of provider and service, the service's settings, and how to stop the provider."""
 
     provider: str
     service: str
@@ -52,7 +52,7 @@ def running_servers(project: Path) -> Iterator[Servers]:
     service_command = [python, "-m", "uvicorn", "app.main:app", "--app-dir", str(project)]
     service_command += ["--port", str(port), "--log-level", "warning"]
     with ExitStack() as stack:
-        # An empty folder: a `.env` must not change what is shown.
+        # An empty folder, as a `.env` would change the settings.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         provider = stack.enter_context(running(provider_command, project, environment))
         service = stack.enter_context(running(service_command, folder, environment))
@@ -62,7 +62,7 @@ def running_servers(project: Path) -> Iterator[Servers]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that are not in use, below those that the system gives to connections."""
+    """Return free ports, below the range that the system uses for connections."""
     ports: set[int] = set()
     while len(ports) < count:
         port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
@@ -93,7 +93,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_up(process: subprocess.Popen[bytes], url: str) -> None:
-    """Wait until a server responds, whatever it says."""
+    """Wait until a server responds, with any status."""
     deadline = time.monotonic() + START
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(httpx.HTTPError):

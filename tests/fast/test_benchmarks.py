@@ -1,4 +1,4 @@
-"""What the benchmarks make of what they measure. Measuring takes minutes: `make bench`."""
+"""How the benchmarks evaluate measurements. The measurements themselves are `make bench`."""
 
 import json
 
@@ -44,7 +44,7 @@ GOOD = Row("good", None, floor=0.2, goal=0.25, beats={"slow": 3})
 
 
 def measured(rates: dict[int, float], microseconds: float = 100) -> dict[Turn, Measurement]:
-    """Return what was measured of one row, by its rate in each round."""
+    """Return measurements of one row with a given rate in each round."""
     return {
         (number, 1): Measurement(Load(1000, rate, 1, 2), microseconds, 0)
         for number, rate in rates.items()
@@ -64,7 +64,7 @@ def results() -> Results:
 
 
 def test_the_report_of_wrk_is_read() -> None:
-    """In milliseconds, whatever the unit is."""
+    """All times are converted to milliseconds."""
     assert parse(WRK) == Load(requests=370, per_second=123.17, p50=0.15295, p99=2360)
 
 
@@ -73,19 +73,19 @@ def test_the_report_of_wrk_is_read() -> None:
     ["  Non-2xx or 3xx responses: 12", "  Socket errors: connect 0, read 3, write 0, timeout 0"],
 )
 def test_a_failed_answer_is_not_a_fast_one(failure: str) -> None:
-    """A server that refuses everybody is the fastest of all."""
+    """A server that refuses all requests would be the fastest."""
     with pytest.raises(Unmeasured, match=failure.strip()):
         parse(f"{WRK}{failure}\n")
 
 
 def test_an_unknown_report_is_not_guessed_at() -> None:
-    """Another wrk may speak otherwise."""
+    """Another version of wrk may use another format."""
     with pytest.raises(Unmeasured, match="unknown"):
         parse(WRK.replace("Latency Distribution", "").replace("99%", "98%"))
 
 
 def test_only_rates_of_the_same_pass_are_compared(results: Results) -> None:
-    """0.3 and 0.2; the third round is of one row only."""
+    """0.3 and 0.2; the third round measured only one of the rows."""
     assert rate_ratio(GOOD, BARE.name, results) == Spread(0.2, 0.25, 0.3)
     assert processor_ratio(GOOD, BARE.name, results) == Spread(0.25, 0.25, 0.25)
     assert rate_ratio(GOOD, "never measured", results) is None
@@ -101,7 +101,7 @@ def test_a_row_is_judged_by_its_median(results: Results) -> None:
 
 
 def test_a_row_that_failed_falls_short(results: Results) -> None:
-    """However good its other rounds were."""
+    """Even if its other rounds were good."""
     results.failures["good"] = "Non-2xx or 3xx responses: 12"
 
     assert shortfalls(GOOD, results) == ["good: not measured, Non-2xx or 3xx responses: 12"]
@@ -112,13 +112,13 @@ def test_a_row_that_failed_falls_short(results: Results) -> None:
     ("value", "said"), [(0.1, "BELOW FLOOR"), (0.2, "below goal"), (0.25, "good")]
 )
 def test_a_verdict_is_on_floor_and_goal(value: float, said: str) -> None:
-    """What reaches a mark exactly has reached it."""
+    """A value equal to the floor or the goal reaches it."""
     assert verdict(value, 0.2, 0.25) == said
     assert verdict(value, None, None) == ""
 
 
-def test_what_is_not_answered_counts_as_the_longest_wait() -> None:
-    """Leaving it out would make a server that answers nobody look best."""
+def test_an_unanswered_request_counts_as_the_longest_wait() -> None:
+    """If it were left out, a server that never responds would look best."""
     felt = Felt.of([0.001] * 50 + [None] * 50)
 
     assert (felt.unanswered, felt.requests) == (50, 100)
@@ -126,7 +126,7 @@ def test_what_is_not_answered_counts_as_the_longest_wait() -> None:
 
 
 def test_a_sample_counts_for_the_innermost_layer() -> None:
-    """What the standard library does counts for whoever called it."""
+    """Time in the standard library counts for the layer that called it."""
     packages = "/somewhere/.venv/lib/python3.11/site-packages"
     http = "send (/tmp/project/widget-service/app/auth/provider.py:9)"
     samples = [
@@ -182,14 +182,14 @@ def test_names_belong_together() -> None:
 
 
 def test_the_stub_has_what_the_rows_ask_for() -> None:
-    """At the path that a server is told to ask."""
+    """At the path that the settings of a server name."""
     target = introspection(5).variables["HYDRA_INTROSPECT_URL"].removeprefix("{provider}/5/")
 
     assert target.encode() in RESPONSES
 
 
 def test_a_table_without_lines_is_left_out() -> None:
-    """With some, its columns stand under each other."""
+    """In a table with lines, the columns are aligned."""
     assert table(["row", "ratio"], []) == []
     assert table(["row", "ratio"], [["a", "1.0"]]) == [
         "| row | ratio |",

@@ -1,4 +1,4 @@
-"""What the README of a service says is true of its code."""
+"""The README of a service agrees with its code."""
 
 import ast
 import re
@@ -57,7 +57,7 @@ def test_each_reason_is_in_the_readme(project: Project) -> None:
 
 
 def test_newer_pythons_are_allowed(project: Project) -> None:
-    """Tests run on what the machine has."""
+    """The tests run on the versions that the machine has."""
     metadata = tomllib.loads(project.read("pyproject.toml"))
 
     assert metadata["project"]["requires-python"] == ">=3.11"

@@ -1,4 +1,4 @@
-"""The hooks, as modules: as they stand, and as the template engine leaves them."""
+"""The hooks, as modules, before and after they are rendered."""
 
 import ast
 import importlib.util
@@ -119,8 +119,8 @@ post_gen = load(POST_GEN)
 
 
 @pytest.mark.parametrize("slug", BAD_SLUGS.values(), ids=BAD_SLUGS)
-def test_a_bad_slug_is_refused_with_one_that_would_do(slug: str) -> None:
-    """Whoever follows the suggestion must not be refused again."""
+def test_a_bad_slug_is_refused_with_a_suggestion(slug: str) -> None:
+    """The suggestion itself must be accepted."""
     (problem,) = pre_gen.problems({**GOOD, "project_slug": slug})
 
     assert problem.field == "project_slug"
@@ -130,14 +130,14 @@ def test_a_bad_slug_is_refused_with_one_that_would_do(slug: str) -> None:
 
 @pytest.mark.parametrize("slug", GOOD_SLUGS)
 def test_a_good_slug_is_taken(slug: str) -> None:
-    """The rules refuse no more than they say."""
+    """Slugs at the limits of the rules are valid."""
     assert pre_gen.problems({**GOOD, "project_slug": slug}) == []
 
 
 @pytest.mark.parametrize("field", ["project_name", "description", "author"])
 @pytest.mark.parametrize("text", BAD_TEXTS.values(), ids=BAD_TEXTS)
-def test_a_bad_text_is_refused_with_one_that_would_do(field: str, text: str) -> None:
-    """All three free texts go into the same kinds of file."""
+def test_a_bad_text_is_refused_with_a_suggestion(field: str, text: str) -> None:
+    """The three free texts are written to the same kinds of file."""
     (problem,) = pre_gen.problems({**GOOD, field: text})
 
     assert problem.field == field
@@ -152,14 +152,14 @@ def test_a_good_text_is_taken(text: str) -> None:
 
 @pytest.mark.parametrize("answer", [None, True, 5, ["x"]])
 def test_only_text_is_taken_for_a_name(answer: object) -> None:
-    """A program that calls cookiecutter may hand over anything."""
+    """A program that calls cookiecutter may pass any type."""
     assert [problem.rule for problem in pre_gen.problems({**GOOD, "author": answer})] == [
         "must be text"
     ]
 
 
 def test_all_problems_stand_in_one_block() -> None:
-    """Nobody has to go through the questions once for each mistake."""
+    """So the user corrects all mistakes at once."""
     bad = {"project_name": "a\nb", "project_slug": "A B", "description": "", "author": " me "}
 
     block = pre_gen.main({**GOOD, **bad})
@@ -170,7 +170,7 @@ def test_all_problems_stand_in_one_block() -> None:
 
 
 def test_a_block_shows_field_value_rule_and_suggestion() -> None:
-    """Written out once, as somebody sees it."""
+    """The whole text, as the user sees it."""
     assert pre_gen.main({**GOOD, "project_slug": "Widget_Service"}) == (
         "\n"
         "Refused, and nothing is written:\n"
@@ -181,7 +181,7 @@ def test_a_block_shows_field_value_rule_and_suggestion() -> None:
 
 
 def test_a_block_cannot_be_made_to_look_different() -> None:
-    """The refused answer may hold what would move the cursor or flood the screen."""
+    """A refused answer may contain control characters, or be very long."""
     block = pre_gen.main({**GOOD, "author": "\x1b[2J\u202e" + "x" * 5000})
 
     assert "\x1b" not in block
@@ -190,14 +190,14 @@ def test_a_block_cannot_be_made_to_look_different() -> None:
     assert "(5005 characters)" in block
 
 
-def test_good_answers_are_met_with_silence(capfd: pytest.CaptureFixture[str]) -> None:
+def test_good_answers_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """Under cruft the hook runs twice for every update."""
     assert pre_gen.main(GOOD) is None
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_packages_are_those_of_the_service() -> None:
-    """Every one of any combination: blocks are comments, so the unrendered file lists them all."""
+    """Of all combinations: blocks are comments, so the unrendered file lists every package."""
     pyproject = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))
     groups = [pyproject["project"]["dependencies"], *pyproject["dependency-groups"].values()]
 
@@ -212,7 +212,7 @@ def test_the_packages_are_those_of_the_service() -> None:
     [*GOOD_TEXTS, *BAD_TEXTS.values(), '"""', '\\"""', '"); import os; ("', "\\", "\\u0041"],
 )
 def test_answers_reach_a_hook_as_data(hook: Path, text: str, tmp_path: Path) -> None:
-    """Whatever an answer holds, the rendered hook is the same program with that answer."""
+    """An answer never changes the code of the rendered hook."""
     answers = {**GOOD, "project_name": text, "author": text}
     context = {"cookiecutter": {**answers, "_jinja2_env_vars": CONTEXT["_jinja2_env_vars"]}}
     source = create_env_with_context(context).from_string(hook.read_text(encoding="utf-8"))
@@ -233,7 +233,7 @@ def code_of(hook: Path) -> list[str]:
 
 @pytest.mark.parametrize("hook", [PRE_GEN, POST_GEN], ids=lambda path: path.stem)
 def test_a_hook_has_one_line_of_template_code(hook: Path) -> None:
-    """Nothing else in it may change with an answer."""
+    """Nothing else in a hook depends on the answers."""
     marked = [line for line in hook.read_text(encoding="utf-8").splitlines() if "{{" in line]
 
     assert marked == ['ANSWERS = r"""{{ cookiecutter | tojson }}"""']
@@ -242,7 +242,7 @@ def test_a_hook_has_one_line_of_template_code(hook: Path) -> None:
 
 @pytest.mark.parametrize("hook", [PRE_GEN, POST_GEN], ids=lambda path: path.stem)
 def test_a_hook_needs_nothing_but_python(hook: Path) -> None:
-    """It runs with the Python of whoever renders. No network, no git, no other program."""
+    """It runs with the Python that runs cookiecutter. No network, no git, no other program."""
     tree = ast.parse(hook.read_text(encoding="utf-8"))
     imported = {
         alias.name
@@ -256,8 +256,8 @@ def test_a_hook_needs_nothing_but_python(hook: Path) -> None:
     assert imported <= allowed < {*sys.stdlib_module_names, "collections.abc"}
 
 
-def test_empty_folders_go_and_nothing_else(tmp_path: Path) -> None:
-    """A folder of files that all belong to another answer would stay behind."""
+def test_only_empty_folders_are_removed(tmp_path: Path) -> None:
+    """If all files of a folder belong to other answers, cookiecutter creates it empty."""
     for folder in ("empty/deep", "full/empty", ".git/refs/tags"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "full" / "file").touch()
@@ -269,10 +269,10 @@ def test_empty_folders_go_and_nothing_else(tmp_path: Path) -> None:
     assert left == [".git", ".git/refs", ".git/refs/tags", "full", "full/file"]
 
 
-def test_the_last_words_are_the_mode_and_two_commands(
+def test_the_hook_prints_the_mode_and_two_commands(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A mistyped question is ignored without a word, so what was chosen is said."""
+    """cookiecutter ignores a mistyped question, so the output names the mode."""
     post_gen.main({**GOOD, "_output_dir": "somewhere"}, tmp_path)
 
     assert capfd.readouterr().out.split("\n") == [
@@ -286,8 +286,8 @@ def test_the_last_words_are_the_mode_and_two_commands(
     ]
 
 
-def test_an_update_is_met_with_silence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """It renders twice, in folders that are gone a second later."""
+def test_an_update_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It renders twice, in temporary folders."""
     post_gen.main(GOOD, tmp_path)
 
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Unusual answers that are perfectly good: they arrive unharmed wherever they are repeated."""
+"""Unusual but valid answers are the same in every file that repeats them."""
 
 import io
 import json
@@ -58,7 +58,7 @@ SERVICE_ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
-    """One project for each text, with that text typed for every question that takes any."""
+    """One project for each text, which is the answer to all questions with a free answer."""
     return {
         text: type_answers(
             tmp_path_factory.mktemp("named"),
@@ -69,7 +69,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
 
 
 def type_answers(into: Path, answers: dict[str, str]) -> Project:
-    """Render as if somebody had typed the answers, which cookiecutter does not render again."""
+    """Render with typed answers, which cookiecutter does not render again."""
     typed = [answers.get(question, "") for question in QUESTIONS]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdin", io.StringIO("\n".join([*typed, ""])))
@@ -81,9 +81,9 @@ def type_answers(into: Path, answers: dict[str, str]) -> Project:
 def described(
     named: dict[str, Project], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, str]]:
-    """What each service says about itself in OpenAPI, by the text it was given.
+    """The OpenAPI `info` of each service, by its text.
 
-    Only `about.py` differs between them, as a test below shows, so that file is exchanged.
+    Only `about.py` differs between them, as a test below shows, so only that file is replaced.
     """
     service = tmp_path_factory.mktemp("described") / "service"
     shutil.copytree(next(iter(named.values())).path, service)
@@ -101,7 +101,7 @@ def described(
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_text_arrives_in_the_metadata(text: str, named: dict[str, Project]) -> None:
-    """Installers read this file: it has to be TOML, with this very text."""
+    """Installers read this file as TOML."""
     metadata = tomllib.loads(named[text].read("pyproject.toml"))["project"]
 
     assert metadata["name"] == "named"
@@ -111,7 +111,7 @@ def test_a_text_arrives_in_the_metadata(text: str, named: dict[str, Project]) ->
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_text_arrives_in_the_answers(text: str, named: dict[str, Project]) -> None:
-    """The next update starts from these."""
+    """The next update uses these answers."""
     answers = json.loads(named[text].read(".cookiecutter.json"))
 
     assert [answers[key] for key in ("project_name", "description", "author")] == [text] * 3
@@ -119,7 +119,7 @@ def test_a_text_arrives_in_the_answers(text: str, named: dict[str, Project]) -> 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_text_arrives_in_the_readme(text: str, named: dict[str, Project]) -> None:
-    """People read it as it was typed: once as the title, once as the first sentence."""
+    """Unchanged, as the title and as the first sentence."""
     readme = named[text].read("README.md")
 
     assert readme.startswith(f"# {text}\n")
@@ -128,14 +128,14 @@ def test_a_text_arrives_in_the_readme(text: str, named: dict[str, Project]) -> N
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_text_arrives_in_openapi(text: str, described: dict[str, dict[str, str]]) -> None:
-    """The service says its name and description to developers who call it."""
+    """Developers of clients read name and description there."""
     assert described[text]["title"] == text
     assert described[text]["description"] == text
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_text_changes_no_other_file(text: str, named: dict[str, Project], bake: Bake) -> None:
-    """No answer in free text reaches the code, but for the module that holds nothing else."""
+    """Free text stands in one module, which holds nothing else."""
     repeats = {"pyproject.toml", "README.md", ".cookiecutter.json", "app/about.py"}
     plain = bake(project_slug="named").contents()
 
@@ -149,7 +149,7 @@ def test_a_text_changes_no_other_file(text: str, named: dict[str, Project], bake
 
 @pytest.mark.parametrize("combination", COMBINATIONS, ids=name)
 def test_a_line_break_that_no_hook_refused_breaks_no_file(combination: Answers, bake: Bake) -> None:
-    """Without hooks nothing is refused, so the derived values keep to one line themselves."""
+    """Without hooks nothing is refused, so the derived values remove line breaks."""
     project = bake(
         accept_hooks=False,
         project_name="A\r\nB",
@@ -167,7 +167,7 @@ def test_a_line_break_that_no_hook_refused_breaks_no_file(combination: Answers, 
 
 
 def test_no_other_file_repeats_an_answer() -> None:
-    """A new file that does belongs to the list of the test above, and is escaped."""
+    """Add a new file that does to the list of the test above, and escape the answer."""
     free_text = ("project_name", "description", "author")
     repeating = {
         path.relative_to(TEMPLATE).as_posix()

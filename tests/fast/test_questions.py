@@ -1,4 +1,4 @@
-"""`cookiecutter.json`: the questions are an interface, and people have to understand them."""
+"""`cookiecutter.json`: the questions are an interface, and every one has a label."""
 
 import io
 import json
@@ -21,28 +21,28 @@ QUESTIONS_IN_ORDER = [
     "include_caching",
     "include_webhooks",
 ]
-"""As people are asked. The last ones may still be missing; none is ever renamed."""
+"""The order of the prompts. No question is ever renamed."""
 
 RELEASED = {"validation_mode": {"introspection"}}
-"""Answers that services out there have given. An update of theirs fails without one of these."""
+"""Answers of existing services. If one is removed, these services cannot be updated."""
 
 
 PROMPTS = CONTEXT["__prompts__"]
 
 
 def test_the_questions_come_in_their_order() -> None:
-    """The ones that matter most stand where people still read."""
+    """The most important ones come first."""
     assert list(QUESTIONS) == [key for key in QUESTIONS_IN_ORDER if key in QUESTIONS]
     assert set(QUESTIONS) >= {*QUESTIONS_IN_ORDER[:5], *RELEASED}
 
 
 def test_no_answer_is_ever_removed() -> None:
-    """cruft refuses to update a project whose answer is gone."""
+    """cruft refuses to update a project whose answer no longer exists."""
     assert all(values <= set(OPTIONS[question]) for question, values in RELEASED.items())
 
 
 def test_every_question_has_a_label() -> None:
-    """Nobody is asked for the name of a variable."""
+    """The prompt shows a sentence, not the name of a variable."""
     assert list(PROMPTS) == list(QUESTIONS)
 
 
@@ -58,7 +58,7 @@ def test_every_choice_has_a_label() -> None:
 
 
 def test_labels_hold_no_markup() -> None:
-    """The prompt would take square brackets for markup, and fails on some."""
+    """The prompt interprets square brackets as markup, and fails on some."""
     assert not re.search(r"\[[^\"{]", json.dumps(PROMPTS))
 
 
@@ -93,7 +93,7 @@ def test_the_answers_file_names_every_question(bake: Bake) -> None:
 
 
 def test_the_answers_file_renders_the_same_project(bake: Bake, tmp_path: Path) -> None:
-    """This is how a project is taken over by another tool, or rendered once more."""
+    """Other tools create a project from the answers file."""
     first = bake(project_name='Say "hi" \\o/', author="O'Brien", project_slug="greeter")
 
     again = render(tmp_path, **json.loads(first.read(".cookiecutter.json")))
@@ -103,15 +103,15 @@ def test_the_answers_file_renders_the_same_project(bake: Bake, tmp_path: Path) -
 
 @pytest.mark.parametrize("length", [1, 60, 61, 200])
 def test_a_long_name_has_a_slug_that_is_short_enough(length: int, bake: Bake) -> None:
-    """The derived slug must never be refused for its length: nobody typed it."""
+    """A derived slug must not be refused for its length, as the user did not type it."""
     project = bake(project_name=("Order " * 40)[: length - 1] + "s")
 
     assert 1 <= len(project.path.name) <= 60
     assert not project.path.name.endswith("-")
 
 
-def test_the_home_folder_has_no_say(bake: Bake, tmp_path: Path) -> None:
-    """Somebody's own defaults must not decide what these tests see."""
+def test_the_home_folder_has_no_effect(bake: Bake, tmp_path: Path) -> None:
+    """A developer's own defaults must not change the results of these tests."""
     settings = Path(HOME, ".cookiecutterrc")
     settings.write_text("default_context:\n  project_name: Hijacked\n", encoding="utf-8")
     try:
@@ -127,7 +127,7 @@ def test_the_home_folder_has_no_say(bake: Bake, tmp_path: Path) -> None:
 def test_pressing_enter_gives_the_defaults(
     bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every question has an answer to begin with."""
+    """Every question has a default."""
     monkeypatch.setattr("sys.stdin", io.StringIO("\n" * len(QUESTIONS)))
 
     path = cookiecutter(str(ROOT), output_dir=str(tmp_path), default_config=True)

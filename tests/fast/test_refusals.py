@@ -1,4 +1,4 @@
-"""Bad answers, given to cookiecutter itself: refused, and nothing is left behind."""
+"""Bad answers, given to cookiecutter itself: refused, and no file is written."""
 
 import io
 import os
@@ -37,7 +37,7 @@ BLOCK = "\nRefused, and nothing is written:\n"
 def test_a_bad_answer_leaves_nothing_behind(
     answers: Answers, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One block on standard error says what to do; the folder is as empty as before."""
+    """One block on standard error says what to do, and the folder stays empty."""
     with pytest.raises(FailedHookException):
         render(tmp_path, **answers)
 
@@ -48,8 +48,8 @@ def test_a_bad_answer_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_suggestion_is_taken(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Copied from the screen, it works."""
+def test_the_suggestion_is_accepted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As it is printed."""
     with pytest.raises(FailedHookException):
         render(tmp_path, project_slug="Widget_Service")
     suggestion = capfd.readouterr().err.partition("    try: ")[2].splitlines()[0]
@@ -58,7 +58,7 @@ def test_the_suggestion_is_taken(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 
 def test_a_derived_slug_is_refused_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Nobody typed it, so the block says what to type."""
+    """The user did not type it, so the block says what to type."""
     with pytest.raises(FailedHookException):
         render(tmp_path, project_name="3D Printing")
 
@@ -66,7 +66,7 @@ def test_a_derived_slug_is_refused_too(tmp_path: Path, capfd: pytest.CaptureFixt
 
 
 def test_a_project_that_exists_is_not_harmed(tmp_path: Path) -> None:
-    """A refusal deletes only what cookiecutter has just made itself."""
+    """A refusal deletes only files that cookiecutter has just written."""
     kept = tmp_path / "widget-service" / "kept"
     kept.parent.mkdir()
     kept.touch()
@@ -85,7 +85,7 @@ def test_a_project_that_exists_is_not_harmed(tmp_path: Path) -> None:
 
 
 def test_the_command_fails_too(tmp_path: Path) -> None:
-    """A pipeline has to notice."""
+    """A pipeline notices the exit code."""
     result = subprocess.run(
         [sys.executable, "-m", "cookiecutter", ROOT, "--no-input", "-o", tmp_path, "author= "],
         capture_output=True,
@@ -99,7 +99,7 @@ def test_the_command_fails_too(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="arguments are text there, not bytes")
 def test_an_argument_that_is_not_text_is_refused(tmp_path: Path) -> None:
-    """A terminal with another encoding hands over bytes that are no UTF-8."""
+    """A terminal with another encoding passes bytes that are not UTF-8."""
     result = subprocess.run(
         [sys.executable, "-m", "cookiecutter", ROOT, "--no-input", "-o", tmp_path, b"author=\xff"],
         capture_output=True,
@@ -113,7 +113,7 @@ def test_an_argument_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("question", OPTIONS)
 def test_a_choice_that_does_not_exist_is_refused(question: str, tmp_path: Path) -> None:
-    """Nobody gets the default mode for a mistyped one."""
+    """A mistyped mode must not become the default mode."""
     answers: Answers = {question: "nonsense"}
     with pytest.raises(ValueError, match=question):
         render(tmp_path, **answers)
@@ -128,7 +128,7 @@ def test_template_code_that_is_typed_is_refused(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It would be plain text now, and code when the service is updated."""
+    """It is plain text now, but an update would run it as code."""
     answers = {"project_name": "", "project_slug": "", "description": "", "author": text}
     typed = [answers.get(question, "") for question in QUESTIONS]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([*typed, ""])))
@@ -141,7 +141,7 @@ def test_template_code_that_is_typed_is_refused(
 
 
 def test_template_code_on_the_command_line_is_cookiecutter_own(tmp_path: Path) -> None:
-    """cookiecutter renders what is given there before any hook can look: documented, not ours."""
+    """cookiecutter renders it before any hook runs. CONTRIBUTING.md says so."""
     project = render(tmp_path, author="{{ 7*7 }}")
 
     assert 'authors = [{ name = "49" }]' in project.read("pyproject.toml")
@@ -149,7 +149,7 @@ def test_template_code_on_the_command_line_is_cookiecutter_own(tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["{{", "{# x", "# {% raw", "{{ nothing }}"])
 def test_broken_template_code_on_the_command_line_writes_nothing(text: str, tmp_path: Path) -> None:
-    """cookiecutter itself fails on it, before there is a folder."""
+    """cookiecutter itself fails on it, before it creates a folder."""
     with pytest.raises((TemplateSyntaxError, UndefinedVariableInTemplate)):
         render(tmp_path, author=text)
 

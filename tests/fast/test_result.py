@@ -1,4 +1,4 @@
-"""What is in a rendered project: the right files, no trace of anything else, tidy text."""
+"""Contents of a rendered project: the right files, nothing of other choices, tidy text."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ WORDS: dict[str, Any] = tomllib.loads((EXPECTED / "words.toml").read_text(encodi
 
 @pytest.fixture(params=COMBINATIONS, ids=name)
 def combination(request: pytest.FixtureRequest) -> Answers:
-    """Every combination of answers, one after the other."""
+    """Each combination of answers."""
     answers: Answers = request.param
     return answers
 
@@ -32,7 +32,7 @@ def project(combination: Answers, bake: Bake) -> Project:
 
 
 def as_keys(combination: Answers) -> set[str]:
-    """Return the answers as the tables name them: `include_caching.true`."""
+    """Return the answers as the data files name them: `include_caching.true`."""
     return {f"{question}.{answer}".lower() for question, answer in combination.items()}
 
 
@@ -51,7 +51,7 @@ def test_the_files_are_exactly_those_of_the_answers(combination: Answers, projec
 
 
 def forbidden_words(combination: Answers) -> list[str]:
-    """Return a pattern for every word that none of the answers brings."""
+    """Return a pattern for every word that none of the answers allows."""
     given = as_keys(combination)
     words = [
         word
@@ -66,27 +66,29 @@ def forbidden_words(combination: Answers) -> list[str]:
 
 
 def found(words: list[str], text: str) -> list[str]:
-    """Return the lines of a text that hold one of the words."""
+    """Return the lines of a text that contain one of the words."""
     allowed = re.compile("|".join(WORDS["everywhere"]), re.IGNORECASE)
     searched = re.compile("|".join(words), re.IGNORECASE)
     return [line for line in text.splitlines() if searched.search(allowed.sub("", line))]
 
 
 def test_nothing_is_left_of_answers_not_given(combination: Answers, project: Project) -> None:
-    """No file name, import, setting, comment, test or sentence speaks of another choice."""
+    """No file name, import, setting, comment, test or sentence is about another choice."""
     words = forbidden_words(combination)
     texts = project.texts()
-    del texts[".cookiecutter.json"]
+    for names_answers in (".cookiecutter.json", "app/about.py"):
+        del texts[names_answers]
 
     left = {file: found(words, f"{file}\n{text}") for file, text in texts.items()}
 
     assert {file: lines for file, lines in left.items() if lines} == {}
 
 
-def test_nothing_speaks_of_the_template(project: Project) -> None:
-    """The project is the team's own; one paragraph of the README says where it comes from."""
+def test_nothing_is_about_the_template(project: Project) -> None:
+    """The project is the team's own. One paragraph of the README says where it comes from."""
     texts = project.texts()
-    del texts[".cookiecutter.json"]
+    for names_answers in (".cookiecutter.json", "app/about.py"):
+        del texts[names_answers]
 
     provenance = re.split(r"\n{2,}", texts.pop("README.md"))
     left = {file: found(WORDS["template"]["only"], text) for file, text in texts.items()}
@@ -125,16 +127,16 @@ def test_the_table_finds_a_word(line: str) -> None:
         ".mypy_cache/ and __pycache__/",
         "redistribute",
         "José",
-        "A remembered answer",
+        "A stored answer",
     ],
 )
 def test_the_table_leaves_other_words_alone(line: str) -> None:
-    """What tools and HTTP call so has nothing to do with an answer."""
+    """Names of tools and of HTTP do not depend on an answer."""
     assert found(forbidden_words({}), line) == []
 
 
 def test_every_file_parses(project: Project) -> None:
-    """Each file is a good one of its kind."""
+    """Each file is valid."""
     for text in project.texts(".py").values():
         compile(text, "rendered", "exec", ast.PyCF_ONLY_AST)
     for text in project.texts(".toml").values():
@@ -146,7 +148,7 @@ def test_every_file_parses(project: Project) -> None:
 
 
 def test_no_template_code_is_left(project: Project) -> None:
-    """Everything that had to be rendered was."""
+    """All template code was rendered."""
     left = {
         file: [line for line in text.splitlines() if re.search(r"(?<!\$)\{\{ |\{%|%\}|\{#", line)]
         for file, text in project.texts().items()
@@ -181,12 +183,12 @@ def untidiness(file: str, text: str) -> list[str]:
 
 
 def test_no_path_is_too_long_for_windows(project: Project) -> None:
-    """260 characters, of which the folder of the project and its own name take their part."""
+    """Windows allows 260 characters, including the folder that the project is in."""
     assert all(len(file) <= 100 and file.count("/") <= 5 for file in project.contents())
 
 
 def test_versions_are_bounded(project: Project) -> None:
-    """A release of someone else must not break the service overnight."""
+    """A new release of a dependency must not break the service."""
     pyproject = tomllib.loads(project.read("pyproject.toml"))
     groups = [pyproject["project"]["dependencies"], *pyproject["dependency-groups"].values()]
     requirements = [requirement for group in groups for requirement in group]
@@ -198,7 +200,7 @@ def test_versions_are_bounded(project: Project) -> None:
 
 
 def test_no_lockfile_and_no_secret_is_shipped(project: Project) -> None:
-    """A lock is the team's; an environment file is the developer's."""
+    """The team makes its own lock file, each developer an environment file."""
     names = {Path(file).name for file in project.contents()}
 
     assert not {file for file in names if file.endswith(".lock") or file == ".env"}

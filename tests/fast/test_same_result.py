@@ -1,4 +1,4 @@
-"""However a project is rendered, it is the same, byte for byte."""
+"""Every way to render gives the same project, byte for byte."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ each_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=name
 
 @each_combination
 def test_hooks_select_nothing(combination: Answers, bake: Bake) -> None:
-    """Many people and tools render without them."""
+    """Many users and tools render without hooks."""
     with_hooks, without = bake(**combination), bake(accept_hooks=False, **combination)
 
     assert with_hooks.contents() == without.contents()
@@ -36,7 +36,7 @@ def test_hooks_select_nothing(combination: Answers, bake: Bake) -> None:
 
 @each_combination
 def test_the_command_gives_the_same(combination: Answers, bake: Bake, tmp_path: Path) -> None:
-    """The way of the README."""
+    """The command of the README."""
     answers = [f"{question}={str(answer).lower()}" for question, answer in combination.items()]
 
     subprocess.run(
@@ -55,7 +55,7 @@ def test_cruft_gives_the_same(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Teams that update their services create them so; it only adds its own record."""
+    """cruft adds one file of its own."""
     path = cruft.create(
         str(repository), output_dir=tmp_path, default_config=True, extra_context=combination
     )
@@ -68,12 +68,12 @@ def test_cruft_gives_the_same(
 
 @each_combination
 def test_nothing_is_random(combination: Answers, bake: Bake, tmp_path: Path) -> None:
-    """A secret or a date made while rendering would come back as a change in every update."""
+    """A random secret or a date would be a change in every update."""
     assert render(tmp_path, **combination).contents() == bake(**combination).contents()
 
 
 def test_rendering_needs_no_network_and_no_other_program(bake: Bake, tmp_path: Path) -> None:
-    """cookiecutter and the template are all there is: no git, no make, no installer."""
+    """Only cookiecutter and the template: no git, no make, no installer."""
     subprocess.run(
         [sys.executable, "-c", WITHOUT_NETWORK, ROOT, "--no-input", "-o", tmp_path],
         check=True,

@@ -1,4 +1,4 @@
-"""The template as it stands, before it is rendered: every file is a good one of its kind."""
+"""The template before it is rendered: every file is valid."""
 
 import ast
 import itertools
@@ -21,10 +21,10 @@ PYPROJECT = TEMPLATE / "pyproject.toml"
 EITHER = r"\('(\w+)' if cookiecutter\.(?:include_|__)\w+ else '(\w*)'\)"
 PART = re.compile(rf" ~ (?:'([a-z_/]*(?:\.py)?)'|cookiecutter\.(\w+)|{EITHER})")
 STUB = re.compile(rf"# {{% include ('[a-z_/]+(?:\.py)?'(?:{PART.pattern})*) %}}\n")
-"""All that may stand in a Python file that differs by an answer.
+"""The only content of a Python file that depends on an answer: one include line.
 
-It names one file, or one for each answer, or one for yes and one for no. No file serves an answer
-that it does not name.
+It names one file, or one for each answer, or one for yes and one for no. An answer that it does not
+name gets no file.
 """
 
 COMPOSED = {
@@ -33,7 +33,7 @@ COMPOSED = {
     TEMPLATE / "app" / "settings.py",
     TEMPLATE / "dev" / "__main__.py",
 }
-"""The files that only list what a service is put together from: blocks may stand in these."""
+"""The files that only list the parts of a service. Only these may contain blocks."""
 
 
 NAMES = TEMPLATE / "app" / "about.py"
@@ -41,7 +41,7 @@ NAMES = TEMPLATE / "app" / "about.py"
 
 
 def files(*suffixes: str) -> list[Path]:
-    """Return the template's files of a kind, by what their names end with when rendered."""
+    """Return the template's files whose rendered names end with one of the suffixes."""
     return [
         path
         for folder in (TEMPLATE, VARIANTS)
@@ -53,12 +53,12 @@ def files(*suffixes: str) -> list[Path]:
 
 
 def rendered(file_name: str) -> str:
-    """Return what a conditional file name becomes when the file is there."""
+    """Return the rendered name of a file that may have a conditional name."""
     return re.sub(r"\{\{ '([^']+)' if .* else '' \}\}", r"\1", file_name)
 
 
 def shown(path: Path) -> str:
-    """Return a path as a test report shows it."""
+    """Return a path for test reports."""
     return path.relative_to(ROOT).as_posix()
 
 
@@ -67,7 +67,7 @@ each_python_file = pytest.mark.parametrize("path", PYTHON, ids=shown)
 
 
 def included(stub: str) -> list[str]:
-    """Return the variants that a stub may pull in: one, or one for each way to choose."""
+    """Return the variants that a stub may include: one, or one for each answer."""
     match = STUB.fullmatch(stub)
     if match is None:
         return []
@@ -82,7 +82,7 @@ def included(stub: str) -> list[str]:
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template's Python unrendered, each variant at the place of its stub.
 
-    The rules of the linter differ by folder, so a variant has to lie where it will lie.
+    The rules of the linter depend on the folder.
     """
     root = tmp_path_factory.mktemp("laid-out")
     for path in files(".py"):
@@ -105,7 +105,7 @@ def lay(path: Path, text: str) -> None:
 
 
 def ruff(folder: Path, *arguments: str) -> str:
-    """Return what the linter says about a folder, by the rules of the service."""
+    """Return the output of ruff for a folder, with the rules of the service."""
     result = subprocess.run(
         [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."],
         cwd=folder,
@@ -116,20 +116,20 @@ def ruff(folder: Path, *arguments: str) -> str:
 
 
 def test_there_is_python_to_look_at() -> None:
-    """The tests below would be content with nothing."""
+    """The tests below would pass without any file."""
     assert {TEMPLATE / "app/main.py", VARIANTS / "app/auth/verifier/jwt.py"} <= set(PYTHON)
 
 
 @each_python_file
 def test_python_parses(path: Path) -> None:
-    """Every tool can read the template itself."""
+    """So every tool can read the template itself."""
     ast.parse(path.read_text(encoding="utf-8"))
 
 
 def test_python_passes_the_linter(laid_out: Path) -> None:
     """With the rules that the rendered service ships."""
     stubs = [path for path in laid_out.rglob("*.py") if STUB.fullmatch(path.read_text("utf-8"))]
-    # A stub says in one line what stands there, and nothing about it.
+    # A stub is one line, without a docstring.
     bare = [
         f"--extend-per-file-ignores={path}:{rule}" for path in stubs for rule in ("D100", "E501")
     ]
@@ -138,15 +138,15 @@ def test_python_passes_the_linter(laid_out: Path) -> None:
 
 
 def test_python_is_formatted(laid_out: Path) -> None:
-    """Nothing tidies a project up after it is rendered."""
+    """Nothing formats a project after it is rendered."""
     assert ruff(laid_out, "format", "--check") == ""
 
 
 @each_python_file
 def test_python_holds_no_template_code(path: Path) -> None:
-    """A file differs as a whole or not at all: a stub of one line pulls it in.
+    """A file depends on an answer as a whole, by a stub of one line, or not at all.
 
-    The few files that put a service together have blocks, which are comments.
+    The few files that list the parts of a service have blocks, which are comments.
     """
     text = path.read_text(encoding="utf-8")
 
@@ -155,14 +155,14 @@ def test_python_holds_no_template_code(path: Path) -> None:
         assert blocks
         assert all(re.search(r"# \{%[-+]? .* [-+]?%\}$", line) for line in blocks)
     elif path == NAMES:
-        text = re.sub(r'"\{\{ cookiecutter\.(__\w+_escaped|project_slug) \}\}"', "", text)
+        text = re.sub(r'"\{\{ cookiecutter\.(?:__\w+_escaped|\w+)(?: \| lower)? \}\}"', "", text)
     elif "cookiecutter" in text or "{%" in text:
         assert STUB.fullmatch(text)
     assert [line for line in text.splitlines() if re.search(r"\{\{|\}\}|\{#", line)] == []
 
 
 def test_stubs_and_variants_belong_together() -> None:
-    """A stub finds its file under whatever answer, and no file is left from another time."""
+    """A stub has a file for every answer, and every file has a stub."""
     wanted = {name for path in PYTHON for name in included(path.read_text(encoding="utf-8"))}
     blocks = re.compile(r"# \{% include '([^']+)' %\}")
     others = {name for path in files("") for name in blocks.findall(path.read_text("utf-8"))}
@@ -174,7 +174,7 @@ def test_stubs_and_variants_belong_together() -> None:
 
 
 def test_data_loads() -> None:
-    """Blocks are comments there, and values stand in strings."""
+    """Blocks are comments there, and values are in strings."""
     for path in files(".toml"):
         assert tomllib.loads(path.read_text(encoding="utf-8")), path
     for path in files(".json"):
@@ -185,7 +185,7 @@ def test_data_loads() -> None:
 
 @pytest.mark.parametrize("path", files(""), ids=shown)
 def test_a_name_is_good_on_windows(path: Path) -> None:
-    """A repository with one bad name cannot be cloned there at all."""
+    """A repository with one bad name cannot be cloned there."""
     name = path.relative_to(ROOT).as_posix()
 
     assert not re.search(r'["|:<>?*\\]', name)
@@ -195,21 +195,21 @@ def test_a_name_is_good_on_windows(path: Path) -> None:
 
 
 def test_no_folder_has_a_condition() -> None:
-    """cookiecutter would write its files somewhere else."""
+    """If the name is empty, cookiecutter writes the files to another folder."""
     folders = [path for path in TEMPLATE.rglob("*") if path.is_dir()]
 
     assert [folder for folder in folders if "{" in folder.relative_to(TEMPLATE).as_posix()] == []
 
 
 def test_a_python_file_that_may_be_missing_is_a_stub() -> None:
-    """Tools do not see a file whose name does not end in `.py`, so its body stands elsewhere."""
+    """Tools ignore a file whose name does not end in `.py`, so its body is in `templates/`."""
     conditional = [path for path in PYTHON if path.suffix != ".py"]
 
     assert [p for p in conditional if not STUB.fullmatch(p.read_text(encoding="utf-8"))] == []
 
 
 def test_these_tests_import_what_a_service_imports() -> None:
-    """Root and service name the same versions, so that one installation serves both."""
+    """Template and service require the same versions, so one environment is enough."""
     root = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     service = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
 
@@ -217,7 +217,7 @@ def test_these_tests_import_what_a_service_imports() -> None:
 
 
 def test_nothing_depends_on_a_package_that_is_not_published() -> None:
-    """Anyone could register the name that Avnology's documentation installs, and be installed."""
+    """Anyone could register the name that Avnology's documentation installs."""
     named = re.compile(r"avnology[-_.]+id\b(?!_)", re.IGNORECASE)
     for path in (PYPROJECT, ROOT / "pyproject.toml"):
         document = tomllib.loads(path.read_text(encoding="utf-8"))

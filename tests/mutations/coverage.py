@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 class Coverage:
-    """What `pytest --cov --cov-context=test` noted in a project."""
+    """The data that `pytest --cov --cov-context=test` wrote in a project."""
 
     def __init__(self, project: Path) -> None:
-        """Read what was noted in a project."""
+        """Read the data of a project."""
         self._project = project
         with closing(sqlite3.connect(project / ".coverage")) as database:
             files = dict(database.execute("SELECT path, id FROM file"))
@@ -27,7 +27,7 @@ class Coverage:
                 self._length[test] = self._length.get(test, 0) + 1
 
     def tests(self, file: str, lines: Collection[int]) -> list[str]:
-        """Return the tests that run one of some lines, those that run least of all first."""
+        """Return the tests that run one of some lines, the shortest tests first."""
         number = self._files.get(str(self._project / file))
         if number is None:
             return []

@@ -1,7 +1,7 @@
-"""Mutants of a module: copies of its source, each with one rule taken out.
+"""Mutants of a module: copies of its source, each with one rule removed.
 
-A `raise` is left out, a call of a `check_...` function is left out, or a comparison is turned
-round, in Python or in SQL.
+A `raise` is left out, a call of a `check_...` function is left out, or a comparison is inverted, in
+Python or in SQL.
 """
 
 import ast
@@ -37,7 +37,7 @@ TURNED_SQL = [
     (r"BETWEEN", "NOT BETWEEN"),
     (r"\bOR\b", "AND"),
 ]
-"""What is searched for in a statement, and what takes its place."""
+"""Patterns in SQL statements, and their replacements."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Mutant:
     lines: tuple[int, ...]
     """The lines that have to be run for a test to notice the change."""
     place: str
-    """The qualified name of the function, or of the constant, that is changed."""
+    """The qualified name of the changed function or constant."""
     change: str
-    """What is changed, as a report and the list of exceptions name it."""
+    """The change, as reports and the list of exceptions name it."""
     source: str
 
     @property
@@ -59,7 +59,7 @@ class Mutant:
 
 
 def mutants(source: str) -> list[Mutant]:
-    """Return the mutants of a module. Of what stands outside of functions, only SQL has any."""
+    """Return the mutants of a module: of functions, and of constants with SQL."""
     text, tree = Text(source), ast.parse(source)
     return [
         Mutant(lines, function, change, text.replaced(node, new))
@@ -90,7 +90,7 @@ Change = tuple[str, tuple[int, ...], ast.stmt | ast.expr, str, str]
 
 
 def changes(tree: ast.AST, function: str, lines: tuple[int, ...]) -> Iterator[Change]:
-    """Yield what can be changed: function, lines, node, what the change is called, the new text."""
+    """Yield the possible changes: function, lines, node, name of the change, new text."""
     for node in ast.iter_child_nodes(tree):
         inside, around = function, lines
         if isinstance(node, ast.stmt):
@@ -119,7 +119,7 @@ def own_changes(node: ast.stmt | ast.expr) -> Iterator[tuple[ast.stmt | ast.expr
 
 
 def parsed(operator: ast.cmpop) -> ast.cmpop:
-    """Return the operator that says the opposite."""
+    """Return the inverse operator."""
     comparison = ast.parse(f"a {TURNED[type(operator)]} b", mode="eval").body
     assert isinstance(comparison, ast.Compare)
     return comparison.ops[0]

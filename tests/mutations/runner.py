@@ -5,7 +5,7 @@
 Reads one mutant a line, `{"file": ..., "source": ..., "tests": [...]}` in JSON, and prints a line
 for each: `killed`, `survived`, `endless`, or what went wrong. A function keeps its identity and
 gets the code of the mutant, so every module that imported it runs that. This file stands alone: the
-project's Python runs it, which knows nothing of the template.
+project's Python runs it, and cannot import the template.
 """
 
 import ast
@@ -25,11 +25,11 @@ OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "--no-header"
 
 
 def main() -> None:
-    """Import everything, then run what standard input says until it ends."""
+    """Import everything, then run the mutants of standard input."""
     time_limit, *arguments = sys.argv[1:]
     sys.path.insert(0, os.getcwd())
     import_all()
-    # Before they are frozen, as the collector does not tell of frozen objects.
+    # Before the freeze, as the collector does not list frozen objects.
     functions = [found for found in gc.get_objects() if isinstance(found, FunctionType)]
     gc.freeze()
     for line in sys.stdin:
@@ -53,7 +53,7 @@ def run(
     source: str,
     tests: list[str],
 ) -> str:
-    """Return what becomes of a mutant."""
+    """Return the outcome of a mutant."""
     child = os.fork()
     if child == 0:
         signal.alarm(time_limit)

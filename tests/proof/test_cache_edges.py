@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 from starlette.types import Receive, Scope, Send
 
 from app.auth.cache.store import MAX_SIZE, CacheEntry, decode, encode
+from app.auth.claims import parse_claims
 from app.settings import Settings
 from dev.provider import Provider
 from tests.auth.cached import FakeRedis, cached, claims

@@ -1,4 +1,4 @@
-"""The rendered service beside servers that others wrote, all of them real processes."""
+"""Runs the rendered service beside real authorization servers of other projects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the callers of the service see, and what its log says, whoever issued their tokens."""
+"""What callers of the service see, and the reason in its log, for tokens of any server."""
 
 import time
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from tests.servers.service import Service
 
 
 def skip_where(lacks: str | None) -> None:
-    """Skip the tests of a server that cannot run here. `lacks` says why."""
+    """Skip the tests of a server that cannot run on this machine. `lacks` says why."""
     if lacks is not None:
         pytest.skip(lacks)
 
 
 def assert_refused(caller: Service, token: str, reason: str) -> None:
-    """Check that the caller is told to get another token, and the log why."""
+    """Check for a 401 `invalid_token`, and for the reason in the log."""
     response = caller.get(token)
 
     assert response.status_code == 401
@@ -26,7 +26,7 @@ def assert_refused(caller: Service, token: str, reason: str) -> None:
 
 
 def assert_unavailable(response: httpx.Response) -> None:
-    """Check that the caller is told to come back later, with the same token."""
+    """Check for a 503 with `Retry-After`."""
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) >= 1
     assert "www-authenticate" not in response.headers

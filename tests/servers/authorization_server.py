@@ -1,4 +1,4 @@
-"""An authorization server that somebody else wrote, and the calls that its clients make."""
+"""An authorization server of another project, and the calls of its clients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -16,14 +16,14 @@ SCOPES = "read:widgets write:widgets"
 
 
 class Client(NamedTuple):
-    """A client that the server knows."""
+    """A registered client."""
 
     id: str
     secret: str
 
 
 class UserTokens(NamedTuple):
-    """What a client holds after a user has signed in."""
+    """The tokens of a client after a user has signed in."""
 
     subject: str
     access: str
@@ -32,22 +32,22 @@ class UserTokens(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer(ABC):
-    """A running server. Its addresses are those that it names itself (RFC 8414)."""
+    """A running server. Its URLs are from its metadata (RFC 8414)."""
 
     process: Process
     http: httpx.Client
     metadata: dict[str, str]
 
     machine: ClassVar[Client]
-    """Who gets tokens for itself."""
+    """A client that gets tokens for itself."""
     web: ClassVar[Client]
-    """Who gets tokens for users."""
+    """A client that gets tokens for users."""
     introspector: ClassVar[Client]
-    """Whose credentials the service asks with."""
+    """The client that introspects tokens, with the credentials of the service."""
 
     @abstractmethod
     def user_tokens(self) -> UserTokens:
-        """Sign a user in, in the server's own way."""
+        """Sign a user in, with a flow that the server supports."""
 
     def machine_token(
         self, *, scope: str = SCOPES, audience: str | None = AUDIENCE, client: Client | None = None
@@ -60,11 +60,11 @@ class AuthorizationServer(ABC):
         return token
 
     def revoke(self, token: str, client: Client) -> None:
-        """End a token, as the client that holds it (RFC 7009)."""
+        """Revoke a token, as the client that holds it (RFC 7009)."""
         self.post("revocation_endpoint", client, {"token": token})
 
     def post(self, endpoint: str, client: Client, form: dict[str, str]) -> dict[str, str]:
-        """Call an endpoint as a client, and return what it answers."""
+        """Call an endpoint as a client, and return the response."""
         answer = self.http.post(self.metadata[endpoint], data=form, auth=client)
         answer.raise_for_status()
         content: dict[str, str] = answer.json() if answer.content else {}
@@ -76,7 +76,7 @@ StartServer = Callable[[Path], AbstractContextManager[AuthorizationServer]]
 
 
 def read_metadata(http: httpx.Client, issuer: str) -> dict[str, str]:
-    """Return what a server says about itself."""
+    """Return the metadata of a server."""
     answer = http.get(f"{issuer}/.well-known/openid-configuration").raise_for_status()
     metadata: dict[str, str] = answer.json()
     return metadata

@@ -1,4 +1,4 @@
-"""A proof that a client holds a key, which has a server bind a token to that key (RFC 9449)."""
+"""A DPoP proof (RFC 9449): a server binds the token to the key that signed it."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def proof(method: str, url: str) -> str:
-    """Return a proof for one call, made with a key that nobody will have again."""
+    """Return a proof for one call, with a new key that is not kept."""
     key = Ed25519PrivateKey.generate()
     public = {"kty": "OKP", "crv": "Ed25519", "x": encode(key.public_key().public_bytes_raw())}
     header = {"typ": "dpop+jwt", "alg": "EdDSA", "jwk": public}

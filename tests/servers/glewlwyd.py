@@ -1,8 +1,8 @@
 """Debian's `glewlwyd`, set up over its own administration interface.
 
-Its access tokens are JWTs that keep to RFC 9068, and it can be asked about them all the same. Then
-it says neither `sub` for a machine nor `iss` for anybody, writes the token's type in small letters,
-and tells a client about its own tokens only.
+Its access tokens are JWTs that follow RFC 9068, and it introspects them too. Its responses have no
+`sub` for a machine and never an `iss`, write the token's type in lower case, and are inactive for
+tokens of other clients.
 """
 
 import gzip
@@ -35,22 +35,22 @@ from tests.servers.processes import HOST, free_port, running
 
 MODULES = Path("/usr/lib/glewlwyd")
 TABLES = Path("/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz")
-"""The package brings the empty database as documentation."""
+"""The package has the empty database among its documentation."""
 USER = {"username": "anna", "password": "anna-password"}
 ADMINISTRATOR = {"username": "admin", "password": "password"}
-"""Who exists in an empty database."""
+"""The only user of an empty database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glewlwyd(AuthorizationServer):
-    """A running `glewlwyd` with one client, which gets the tokens and asks about them."""
+    """A running `glewlwyd` with one client, which gets the tokens and introspects them."""
 
     machine: ClassVar = Client("machine", "machine-secret")
     web: ClassVar = machine
     introspector: ClassVar = machine
 
     def user_tokens(self) -> UserTokens:
-        """Sign Anna in by her password, for no audience. Her subject is a random one."""
+        """Sign Anna in by her password, without an audience. Her subject is random."""
         form = {"grant_type": "password", "scope": SCOPES, **USER}
         tokens = self.post("token_endpoint", self.web, form)
         header = {"Authorization": f"Bearer {tokens['access_token']}"}
@@ -68,9 +68,9 @@ def missing() -> str | None:
 
 @contextmanager
 def start(folder: Path, algorithm: str = "") -> Iterator[Glewlwyd]:
-    """Run the server in an empty folder, with a database of its own.
+    """Run the server in an empty folder, with a new database.
 
-    It signs with `algorithm`, RS256 or ES256, or with a secret of its own without one.
+    It signs with `algorithm`, RS256 or ES256; without one, with a secret that only it has.
     """
     port = free_port()
     address = f"http://{HOST}:{port}/"
@@ -97,15 +97,15 @@ def start(folder: Path, algorithm: str = "") -> Iterator[Glewlwyd]:
 
 
 def create(database: Path) -> None:
-    """Create the database, with the administrator and nobody else."""
+    """Create the database. The administrator is the only user."""
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript(gzip.decompress(TABLES.read_bytes()).decode())
 
 
 def signing(algorithm: str) -> dict[str, str]:
-    """Return what the server is told about its key."""
+    """Return the parameters of the signing key."""
     if not algorithm:
-        return {"jwt-type": "sha", "key": "a secret of the server alone"}
+        return {"jwt-type": "sha", "key": "a secret of the server"}
     elliptic = algorithm.startswith("ES")
     key = (
         ec.generate_private_key(ec.SECP256R1())
@@ -119,7 +119,7 @@ def signing(algorithm: str) -> dict[str, str]:
 
 
 def provider(issuer: str, signing: Mapping[str, str]) -> dict[str, object]:
-    """Return the part of the server that issues tokens, as the administrator describes it."""
+    """Return the configuration of the plugin that issues tokens."""
     parameters = {
         "iss": issuer,
         "jwt-key-size": "256",

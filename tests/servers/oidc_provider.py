@@ -1,8 +1,8 @@
 """Node's `oidc-provider`, with opaque tokens or with JWTs.
 
-Its introspection wants a client's credentials. It says no `sub` for a machine and no `token_use`
-at all: `token_type` tells an access token, and is missing for a refresh token.
-Its JWTs keep to RFC 9068. It publishes keys of several kinds and can be told to change them.
+Its introspection needs a client's credentials. Responses have no `sub` for a machine and never a
+`token_use`; `token_type` is there for an access token, and missing for a refresh token.
+Its JWTs follow RFC 9068. It publishes keys of several kinds, and an endpoint changes them.
 """
 
 import shutil
@@ -31,7 +31,7 @@ from tests.servers.processes import running
 SOURCE = Path(__file__).parent / "oidc-provider"
 INSTALL = "npm install --ignore-scripts --no-package-lock --no-audit --no-fund --prefer-offline"
 CALLBACK = "https://web.example/callback"
-"""Where the server sends a user who has signed in. Nobody ever goes there."""
+"""The redirect URI after a sign-in. The redirect is not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class OidcProvider(AuthorizationServer):
     """A machine whose JWTs are signed with PS256."""
 
     def user_tokens(self) -> UserTokens:
-        """Sign Anna in, and return what an API and its client get."""
+        """Sign Anna in, and return her tokens."""
         tokens = self.sign_in()
         return UserTokens("anna", tokens["access_token"], tokens["refresh_token"])
 
     def bound_token(self) -> str:
-        """Get a machine's token that is bound to a key, as its `cnf` says (RFC 9449)."""
+        """Get a machine's token that is bound to a key by `cnf` (RFC 9449)."""
         url = self.metadata["token_endpoint"]
         form = {"grant_type": "client_credentials", "scope": SCOPES, "resource": AUDIENCE}
         headers = {"DPoP": dpop.proof("POST", url)}
@@ -63,7 +63,7 @@ class OidcProvider(AuthorizationServer):
         return token
 
     def publish(self, *names: str) -> None:
-        """Publish these keys and no others, as `rsa-1`. The first of a kind signs from now on."""
+        """Publish only these keys, such as `rsa-1`. The first of each kind signs from now on."""
         self.http.post(f"{self.metadata['issuer']}/keys", json=names).raise_for_status()
 
     def sign_in(self) -> dict[str, str]:
@@ -100,7 +100,7 @@ def missing() -> str | None:
 
 
 def install(folder: Path) -> None:
-    """Put the server into a folder that does not exist yet. Fails with what npm says."""
+    """Install the server into a new folder. Fails with the output of npm."""
     shutil.copytree(SOURCE, folder)
     result = subprocess.run(
         INSTALL.split(),

@@ -1,4 +1,4 @@
-"""Servers as processes: started, awaited by what they write, and always ended."""
+"""Starts servers as processes, waits for lines in their output, and always ends them."""
 
 import os
 import re
@@ -19,17 +19,17 @@ GRACE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that runs, and the file that holds all it writes."""
+    """A running process, and the file with its output."""
 
     popen: subprocess.Popen[bytes]
     log: Path
 
     def output(self) -> str:
-        """Return all that it has written so far."""
+        """Return the output so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """Wait until it has written what matches `pattern`. Fails when it ends before."""
+        """Wait until `pattern` matches the output. Fails when the process ends before."""
         deadline = time.monotonic() + START
         while (found := re.search(pattern, self.output())) is None:
             assert self.popen.poll() is None, f"it ended:\n{self.output()}"
@@ -38,12 +38,12 @@ class Process:
         return found
 
     def kill(self) -> None:
-        """End it at once, without a word to those who talk to it."""
+        """Kill it at once. Its connections are not closed properly."""
         self.popen.kill()
         self.popen.wait()
 
     def end(self) -> None:
-        """End it as an operator does, by force if it does not go."""
+        """Terminate it, by force if it does not end."""
         self.popen.terminate()
         try:
             self.popen.wait(GRACE)
@@ -57,7 +57,7 @@ def running(
 ) -> Iterator[Process]:
     """Run a command in `folder` as long as the block lasts.
 
-    It sees `variables` and the search path, and nothing else that is set on this machine.
+    Its environment is `variables` and the search path.
     """
     log = folder / "output.log"
     environment = {"PATH": os.environ.get("PATH", os.defpath), **variables}
@@ -75,7 +75,7 @@ def running(
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, for a server that cannot choose one itself."""
+    """Return a free port, for a server that cannot choose one itself."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -19,7 +19,7 @@ from tests.servers.authorization_server import AUDIENCE, AuthorizationServer
 from tests.servers.processes import HOST, Process, running
 
 NO_FEATURES: Answers = {name: False for name, value in QUESTIONS.items() if isinstance(value, bool)}
-"""Nothing is remembered: what the server says shows at the next call."""
+"""Without caching, so a change at the server takes effect at the next call."""
 
 HURRIED = """
     import time
@@ -29,18 +29,18 @@ HURRIED = """
     begin = time.time()
     app = create_app(clock=lambda: begin + (time.time() - begin) * {speed})
 """
-"""The application with a clock that goes faster from its start on."""
+"""The application with an accelerated clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service, and who calls it."""
+    """A running service and its caller."""
 
     process: Process
     http: httpx.Client
 
     def get(self, token: str) -> httpx.Response:
-        """Call the route that any good token opens."""
+        """Call the route that needs a valid token."""
         return self.http.get("/widgets", headers=bearer(token))
 
     def post(self, token: str) -> httpx.Response:
@@ -48,14 +48,14 @@ class Service:
         return self.http.post("/widgets", headers=bearer(token), json={"name": "lever"})
 
     def reason(self, token: str) -> str | None:
-        """Return the reason that the log gives for the last refusal of `token`, if any."""
+        """Return the reason in the log for the last refusal of `token`, if any."""
         digest = hashlib.sha256(token.encode()).hexdigest()[:12]
         reasons = re.findall(rf"reason=(\w+) token={digest}$", self.process.output(), flags=re.M)
         return reasons[-1] if reasons else None
 
 
 class StartService(Protocol):
-    """Starts the service beside a server. Variables come on top of those that it needs."""
+    """Starts the service beside a server. `variables` add to those that it needs."""
 
     def __call__(
         self, server: AuthorizationServer, **variables: str
@@ -69,7 +69,7 @@ def start(
 ) -> Iterator[Service]:
     """Run the service in an empty folder, with `variables` as its settings.
 
-    Where `speed` is not 1, that many seconds pass for the service in one.
+    Its clock is `speed` times as fast.
     """
     app = "app.main:app"
     if speed != 1:
@@ -80,7 +80,7 @@ def start(
     command = [sys.executable, "-m", "uvicorn", app, *options, "--timeout-graceful-shutdown", "2"]
     environment = {
         "PYTHONPATH": str(project.path),
-        # The project stays as it was rendered, and no other start has to compile what this one did
+        # The project stays as it was rendered, and later starts reuse the compiled files.
         "PYTHONPYCACHEPREFIX": str(Path(HOME, "compiled")),
         "CLOCK_LEEWAY": "0",
         **variables,
@@ -102,5 +102,5 @@ def jwt_settings(server: AuthorizationServer) -> dict[str, str]:
 
 
 def bearer(token: str) -> dict[str, str]:
-    """Return the headers of a caller who has `token`."""
+    """Return the headers of a request with `token`."""
     return {"Authorization": f"Bearer {token}"}

@@ -1,4 +1,4 @@
-"""How the slow tests are shared out, and the installed project that those of a combination use."""
+"""How slow tests are distributed, and the installed project that tests of a combination share."""
 
 import json
 import re
@@ -21,7 +21,7 @@ NOT_FOR_PROJECTS = re.compile(r"MAKE|MFLAGS|PYTEST_|COV|VIRTUAL_ENV|PYTHON(HOME|
 
 
 class ByCombination(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives all tests of one combination to one worker, so that it is installed once."""
+    """Gives all tests of a combination to one worker, so that it is installed once."""
 
     def _split_scope(self, nodeid: str) -> str:
         test, _, parameter = nodeid.removesuffix("]").rpartition("[")
@@ -34,7 +34,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return what a project's own commands see: nothing of these tests."""
+    """Return the environment of a project's own commands: nothing of these tests."""
     kept = {key: value for key, value in OWN_ENVIRONMENT.items() if not NOT_FOR_PROJECTS.match(key)}
     return {**kept, "UV_PYTHON_DOWNLOADS": "never", **more}
 
@@ -51,8 +51,8 @@ class Installed(Project):
         return {question: recorded[question] for question in OPTIONS}
 
     def make(self, target: str) -> str:
-        """Run one of its make targets and return what it printed. Fails with all of it."""
-        # What is in the packages is the same for all: mypy looks at it once.
+        """Run a make target and return its output. Fails with the output."""
+        # The installed packages are the same for all, so mypy checks them once.
         types = self.path.parent.parent / "mypy"
         result = subprocess.run(
             ["make", target, f"PYTHON={self.python}"],
@@ -71,7 +71,7 @@ class Installed(Project):
 def installed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Installed:
-    """Every combination, one after the other, rendered and installed by its own command."""
+    """Each combination, rendered and installed by its own command."""
     answers: Answers = request.param
     return install(tmp_path_factory.mktemp("installed"), answers, python_for(answers))
 

@@ -1,4 +1,4 @@
-"""The Pythons that a service supports, as far as this machine has them."""
+"""The versions of Python that a service supports, if this machine has them."""
 
 import functools
 import os
@@ -15,7 +15,7 @@ VERSIONS = ("3.11", "3.12", "3.13")
 
 @functools.cache
 def find_python(version: str) -> str | None:
-    """Return a Python of that version: this one, or a whole one of the search path or of pyenv."""
+    """Return a Python of that version: this one, or a complete one in the search path or pyenv."""
     if version_of(sys.executable) == version:
         return sys.executable
     pyenv = Path(OWN_ENVIRONMENT.get("PYENV_ROOT") or Path(OWN_ENVIRONMENT["HOME"], ".pyenv"))
@@ -27,16 +27,16 @@ def find_python(version: str) -> str | None:
 
 
 def version_of(python: str, whole: str = "") -> str:
-    """Return the version of a Python, and nothing where it does not run, or not with `whole`."""
+    """Return the version of a Python, or nothing if it does not run, or fails to run `whole`."""
     tell = f"{whole}\nimport sys; print('%d.%d' % sys.version_info[:2])"
     said = subprocess.run([python, "-c", tell], capture_output=True, encoding="utf-8")
     return said.stdout.strip()
 
 
 def python_for(combination: Answers) -> str:
-    """Return the Python to run a combination with: each mode and each choice meets all of them.
+    """Return the Python of a combination: each answer is tested with each version.
 
-    That of the tests, where the machine has not got it.
+    Versions that the machine does not have are replaced by that of these tests.
     """
     turn = COMBINATIONS.index(combination) % len(VERSIONS)
     return find_python(VERSIONS[turn]) or sys.executable

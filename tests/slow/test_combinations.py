@@ -1,4 +1,4 @@
-"""Every combination does what it promises, by its own commands."""
+"""Every combination passes its own commands and keeps the HTTP contract."""
 
 import re
 import subprocess
@@ -20,25 +20,25 @@ CALLS = {
     ("token without our audience", 401),
     ("scope is missing", 403),
 }
-"""What every demonstration shows."""
+"""Calls and statuses of every demo."""
 CALLS_OF_MODE = {
     "introspection": {("revoked token", 401), ("provider gone", 503)},
     "jwt": {("revoked token", 200), ("provider gone", 200)},
     "sdk": {("revoked token", 401), ("provider gone", 503)},
 }
-"""What each mode's shows besides."""
+"""Further ones of each mode."""
 CALLS_WITH_CACHING = {
     ("revoked, cached", 200),
     ("provider gone, cached", 200),
     ("provider gone, cached, scope is missing", 403),
 }
-"""What it shows of a service with a cache."""
+"""Further ones with caching."""
 CALLS_WITH_BOTH = {("before the event", 200), ("after the event", 401)}
-"""What it shows of one that is told of revocations."""
+"""Further ones of a service that receives revocations."""
 
 
 def test_it_passes_its_own_checks(installed: Installed) -> None:
-    """As rendered: linter, formatter and strict types have nothing to say."""
+    """As rendered: without a finding of linter, formatter or type checker."""
     said = installed.make("check")
 
     assert "All checks passed!" in said
@@ -59,8 +59,8 @@ def test_it_passes_its_own_tests(installed: Installed) -> None:
     print(closing)
 
 
-def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
-    """Served for real beside its local provider and called with good and bad tokens."""
+def test_it_keeps_the_contract(installed: Installed) -> None:
+    """It runs beside its local provider, and is called with good and bad tokens."""
     answers = installed.answers()
     rows = make_calls(installed.path, answers)
     expected = CALLS | CALLS_OF_MODE[str(answers["validation_mode"])]
@@ -75,8 +75,8 @@ def test_it_keeps_its_promises_when_it_runs(installed: Installed) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_answer_meets_each_python(version: str) -> None:
-    """Of those that its metadata allows: a team takes a newer one without asking the template."""
+def test_each_answer_is_tested_with_each_python(version: str) -> None:
+    """Of the versions that this machine has."""
     python = find_python(version)
     if python is None:
         pytest.skip(f"there is no Python {version}: another one runs the combinations in its place")
@@ -86,7 +86,7 @@ def test_each_answer_meets_each_python(version: str) -> None:
 
 
 def test_its_commands_leave_nothing_to_commit(installed: Installed) -> None:
-    """Nothing tidies up after rendering, and what tools leave behind is ignored."""
+    """No tool changes a file, and files that tools write are ignored by git."""
     status = subprocess.run(
         ["git", "status", "--porcelain"],
         cwd=installed.path,

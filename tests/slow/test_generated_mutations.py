@@ -1,4 +1,4 @@
-"""Every rule is missed by a test of the service when it is gone: mutants of the rendered code."""
+"""Mutation tests of the rendered code: without a rule, at least one test fails."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.slow.further import PACKAGES, install_packages, lay_further_tests
 
 RUNNER = Path(__file__).parents[1] / "mutations" / "runner.py"
 SECONDS = 20
-"""That the tests of one mutant may take. A mutant that hangs is noticed."""
+"""Time limit for the tests of one mutant. A mutant that hangs counts as noticed."""
 MAX_TESTS = 400
 """Tests that one mutant is run against, those that run least of the project first."""
 MUTATED: list[tuple[Answers, list[str]]] = [
@@ -44,9 +44,10 @@ MUTATED: list[tuple[Answers, list[str]]] = [
         [
             "app/auth/permissions.py",
             "app/auth/principal.py",
+            "app/auth/verifier.py",
             "app/webhooks/retention.py",
             "app/webhooks/signature.py",
-            "avnology_id/webhook.py",
+            "avnology_id",
         ],
     ),
 ]
@@ -73,7 +74,7 @@ def mutated(
 
 
 def test_every_mutant_is_noticed(mutated: tuple[Installed, list[str]]) -> None:
-    """Or stands in the list of those that change nothing, with a reason."""
+    """Exceptions are in `UNNOTICED`, with a reason."""
     project, places = mutated
     coverage = Coverage(project.path)
     jobs = [
@@ -92,13 +93,13 @@ def test_every_mutant_is_noticed(mutated: tuple[Installed, list[str]]) -> None:
 
 
 def chosen(tests: list[str]) -> list[str]:
-    """Return the tests to run: those without a server, which takes a second to start, if any."""
+    """Return the tests to run. Starting a server takes a second, so avoid those that do."""
     quick = [test for test in tests if "postgresql" not in test]
     return (quick or tests)[:MAX_TESTS]
 
 
 def python_files(project: Path, places: list[str]) -> Iterator[str]:
-    """Yield the Python files in some folders, or those that are named themselves."""
+    """Yield the Python files of folders and the files in `places`."""
     for place in places:
         for path in sorted(
             [project / place] if place.endswith(".py") else (project / place).rglob("*.py")
@@ -110,7 +111,7 @@ Job = tuple[str, Mutant, list[str]]
 
 
 def run_all(project: Installed, jobs: list[Job]) -> list[str]:
-    """Return what becomes of each mutant."""
+    """Return the outcome of each mutant."""
     with subprocess.Popen(
         [project.path / ".venv/bin/python", RUNNER, str(SECONDS)],
         cwd=project.path,
@@ -123,7 +124,7 @@ def run_all(project: Installed, jobs: list[Job]) -> list[str]:
 
 
 def run(runner: "subprocess.Popen[str]", file: str, mutant: Mutant, tests: list[str]) -> str:
-    """Return what becomes of one mutant."""
+    """Return the outcome of one mutant."""
     if not tests:
         return "not run by any test"
     assert runner.stdin is not None

@@ -1,6 +1,6 @@
-"""The service beside authorization servers that others wrote, all of them real processes.
+"""The service beside real authorization servers of other projects, in introspection mode.
 
-What the service writes to its log tells which rule refused a token, and that it was the right one.
+The log of the service says which rule refused a token. The tests check that it was the right one.
 """
 
 from collections.abc import Iterator
@@ -71,12 +71,12 @@ def caller(server: AuthorizationServer, start_service: StartService) -> Iterator
 
 
 def test_the_service_is_ready(caller: Service) -> None:
-    """Address and credentials are right, and the answer is understood."""
+    """Address and credentials are right, and the service reads the response."""
     assert caller.http.get("/health/ready").json() == {"status": "ok"}
 
 
-def test_a_machine_is_let_in(caller: Service, server: AuthorizationServer) -> None:
-    """Its token carries no `sub`, so it stands for the client itself."""
+def test_a_machine_is_accepted(caller: Service, server: AuthorizationServer) -> None:
+    """Its token has no `sub`, so the subject is the client."""
     response = caller.get(server.machine_token())
 
     assert response.status_code == 200
@@ -84,8 +84,8 @@ def test_a_machine_is_let_in(caller: Service, server: AuthorizationServer) -> No
 
 
 @only_oidc_provider
-def test_a_user_is_let_in(caller: Service, server: AuthorizationServer) -> None:
-    """A user's token stands for the user, not for the client that got it."""
+def test_a_user_is_accepted(caller: Service, server: AuthorizationServer) -> None:
+    """The subject of a user's token is the user, not the client."""
     tokens = server.user_tokens()
 
     response = caller.get(tokens.access)
@@ -94,10 +94,10 @@ def test_a_user_is_let_in(caller: Service, server: AuthorizationServer) -> None:
     assert response.json()["user"] == tokens.subject
 
 
-def test_a_user_of_a_listed_client_is_let_in(
+def test_a_user_of_a_listed_client_is_accepted(
     server: AuthorizationServer, start_service: StartService
 ) -> None:
-    """Where tokens are for nobody in particular, the client that got them can decide."""
+    """For tokens without an audience, `ALLOWED_CLIENT_IDS` decides."""
     tokens = server.user_tokens()
     with start_service(server, AUDIENCE="", ALLOWED_CLIENT_IDS=server.web.id) as caller:
         response = caller.get(tokens.access)
@@ -112,7 +112,7 @@ def test_a_token_with_the_scope_may_write(caller: Service, server: Authorization
 
 
 def test_a_missing_scope_is_named(caller: Service, server: AuthorizationServer) -> None:
-    """The token is fine, so the caller learns which right it has to ask for."""
+    """The token is valid, so the caller learns which scope it lacks."""
     response = caller.post(server.machine_token(scope="read:widgets"))
 
     assert response.status_code == 403
@@ -121,14 +121,14 @@ def test_a_missing_scope_is_named(caller: Service, server: AuthorizationServer) 
     )
 
 
-def test_a_token_for_nobody_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """A client that does not say whom a token is for gets one that is not for this service."""
+def test_a_token_without_audience_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """A client that requests no audience gets a token without one."""
     assert_refused(caller, server.machine_token(audience=None), "audience")
 
 
 @only_oidc_provider
-def test_a_token_for_another_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """Here an audience is one string, not a list of them."""
+def test_another_audience_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """Here the audience is a string, not a list."""
     assert_refused(caller, server.machine_token(audience=f"{AUDIENCE}.org"), "audience")
 
 
@@ -136,14 +136,14 @@ def test_a_token_for_another_is_refused(caller: Service, server: AuthorizationSe
 def test_a_token_of_another_issuer_is_refused(
     server: AuthorizationServer, start_service: StartService
 ) -> None:
-    """The server names itself in every answer, so a difference shows."""
+    """The server names its issuer in every response."""
     with start_service(server, OLYMPUS_ISSUER="https://issuer.example") as caller:
         assert_refused(caller, server.machine_token(), "issuer")
 
 
 @only_oidc_provider
 def test_an_expired_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """A token is good until its end, and not a moment longer."""
+    """A token is accepted until it expires."""
     token = server.machine_token(client=OidcProvider.short_lived)
     before = caller.get(token)
 
@@ -154,7 +154,7 @@ def test_an_expired_token_is_refused(caller: Service, server: AuthorizationServe
 
 
 def test_a_revoked_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """A revocation shows at the next call."""
+    """From the next call on."""
     token = server.machine_token()
     before = caller.get(token)
 
@@ -165,12 +165,12 @@ def test_a_revoked_token_is_refused(caller: Service, server: AuthorizationServer
 
 
 def test_a_refresh_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """It is active, with a subject and scopes. Only its type is not that of an access token."""
+    """It is active, with a subject and scopes. Only its type differs from an access token's."""
     assert_refused(caller, server.user_tokens().refresh, "token_type")
 
 
 def test_a_revoked_refresh_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """Once it is no longer active, its type does not matter."""
+    """Its state is checked before its type."""
     token = server.user_tokens().refresh
 
     server.revoke(token, server.web)
@@ -179,8 +179,8 @@ def test_a_revoked_refresh_token_is_refused(caller: Service, server: Authorizati
 
 
 @only_oidc_provider
-def test_tokens_end_with_their_grant(caller: Service, server: AuthorizationServer) -> None:
-    """The server withdraws what the user granted when the refresh token is revoked."""
+def test_tokens_of_a_revoked_grant(caller: Service, server: AuthorizationServer) -> None:
+    """The server revokes the grant when the refresh token is revoked."""
     tokens = server.user_tokens()
     before = caller.get(tokens.access)
 
@@ -191,30 +191,30 @@ def test_tokens_end_with_their_grant(caller: Service, server: AuthorizationServe
 
 
 def test_garbage_is_refused(caller: Service) -> None:
-    """What nobody issued is nobody's."""
+    """The server did not issue it."""
     assert_refused(caller, "garbage", "inactive")
 
 
 @only_glewlwyd
 def test_an_altered_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """Whether a signature is right is the server's business here."""
+    """In this mode the server verifies the signature."""
     head, body, signature = server.machine_token().split(".")
 
     assert_refused(caller, f"{head}.{body}.{signature[::-1]}", "inactive")
 
 
 @only_oidc_provider
-def test_a_refused_question_is_not_the_callers_fault(caller: Service) -> None:
-    """The server answers 400 about anything that looks like a JWT, which is no word on it."""
+def test_a_refused_introspection_is_an_outage(caller: Service) -> None:
+    """The server responds with 400 to anything like a JWT, which says nothing about the token."""
     response = caller.get("eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl")
 
     assert_unavailable(response)
 
 
-def test_wrong_credentials_of_ours_are_an_error(
+def test_wrong_credentials_of_the_service_are_an_outage(
     server: AuthorizationServer, start_service: StartService
 ) -> None:
-    """They say nothing about the token, and nobody but a person can mend them."""
+    """They say nothing about the token, and an operator has to fix them."""
     with start_service(server, HYDRA_ADMIN_USER="another") as caller:
         response = caller.get(server.machine_token())
         ready = caller.http.get("/health/ready")
@@ -224,10 +224,10 @@ def test_wrong_credentials_of_ours_are_an_error(
     assert "ERROR app.auth identity provider refuses this service" in caller.process.output()
 
 
-def test_a_server_that_is_gone_is_not_the_callers_fault(
+def test_a_killed_server_is_an_outage(
     start_server: StartServer, start_service: StartService, tmp_path: Path
 ) -> None:
-    """It is killed while the service keeps a connection open to it."""
+    """It is killed while the service has an open connection to it."""
     with start_server(tmp_path) as server, start_service(server) as caller:
         token = server.machine_token()
         before = caller.get(token)

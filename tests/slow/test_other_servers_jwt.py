@@ -1,6 +1,6 @@
-"""The service beside authorization servers that others wrote, whose JWTs it verifies itself.
+"""The service beside real authorization servers of other projects, in jwt mode.
 
-What the service writes to its log tells which rule refused a token, and that it was the right one.
+The log of the service says which rule refused a token. The tests check that it was the right one.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ GLEWLWYD = ["glewlwyd-RS256", "glewlwyd-ES256"]
 only_oidc_provider = pytest.mark.parametrize("start_server", OIDC_PROVIDER, indirect=True)
 only_glewlwyd = pytest.mark.parametrize("start_server", GLEWLWYD, indirect=True)
 once = pytest.mark.parametrize("start_server", OIDC_PROVIDER[:1], indirect=True)
-"""What depends neither on the algorithm nor on the server."""
+"""For tests that depend neither on the algorithm nor on the server."""
 
 
 @pytest.fixture(scope="module", params=[*OIDC_PROVIDER, *GLEWLWYD])
@@ -70,20 +70,20 @@ def caller(server: AuthorizationServer, start_service: StartService) -> Iterator
 
 
 def test_the_service_is_ready(caller: Service) -> None:
-    """The server's keys were fetched, and one of them can be used."""
+    """It fetched the server's keys, and can use at least one."""
     assert caller.http.get("/health/ready").json() == {"status": "ok"}
 
 
 @only_oidc_provider
 def test_keys_of_other_kinds_are_left_out(caller: Service) -> None:
-    """They do no harm to their neighbours, and the log says why tokens of theirs are refused."""
+    """The other keys are used, and the log says why these are not."""
     caller.process.wait_for(r"keys replaced usable=2\n")
 
     assert "key left out kid='ed25519-1' reason=EdDSA is not supported" in caller.process.output()
 
 
-def test_a_machine_is_let_in(caller: Service, server: AuthorizationServer) -> None:
-    """Its token names the client as its subject."""
+def test_a_machine_is_accepted(caller: Service, server: AuthorizationServer) -> None:
+    """The subject of its token is the client."""
     response = caller.get(server.machine_token())
 
     assert response.status_code == 200
@@ -91,8 +91,8 @@ def test_a_machine_is_let_in(caller: Service, server: AuthorizationServer) -> No
 
 
 @only_oidc_provider
-def test_a_user_is_let_in(caller: Service, server: AuthorizationServer) -> None:
-    """A user's token stands for the user, not for the client that got it."""
+def test_a_user_is_accepted(caller: Service, server: AuthorizationServer) -> None:
+    """The subject of a user's token is the user, not the client."""
     tokens = server.user_tokens()
 
     response = caller.get(tokens.access)
@@ -102,10 +102,10 @@ def test_a_user_is_let_in(caller: Service, server: AuthorizationServer) -> None:
 
 
 @only_glewlwyd
-def test_a_user_of_a_listed_client_is_let_in(
+def test_a_user_of_a_listed_client_is_accepted(
     server: AuthorizationServer, start_service: StartService
 ) -> None:
-    """Where it does not matter whom a token is for, the client that got it can decide."""
+    """For tokens without an audience, `ALLOWED_CLIENT_IDS` decides."""
     tokens = server.user_tokens()
     with start_service(server, AUDIENCE="", ALLOWED_CLIENT_IDS=server.web.id) as caller:
         response = caller.get(tokens.access)
@@ -120,7 +120,7 @@ def test_a_token_with_the_scope_may_write(caller: Service, server: Authorization
 
 
 def test_a_missing_scope_is_named(caller: Service, server: AuthorizationServer) -> None:
-    """The token is fine, so the caller learns which right it has to ask for."""
+    """The token is valid, so the caller learns which scope it lacks."""
     response = caller.post(server.machine_token(scope="read:widgets"))
 
     assert response.status_code == 403
@@ -130,20 +130,20 @@ def test_a_missing_scope_is_named(caller: Service, server: AuthorizationServer) 
 
 
 @only_oidc_provider
-def test_a_token_for_nobody_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """Without an audience the server issues no JWT but a word that it alone understands."""
+def test_a_token_without_audience_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """Without an audience the server issues an opaque token."""
     assert_refused(caller, server.machine_token(audience=None), "not_compact")
 
 
 @only_glewlwyd
-def test_a_token_for_its_scopes_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """Where a client does not say whom a token is for, this server writes the scopes there."""
+def test_scopes_as_audience_are_refused(caller: Service, server: AuthorizationServer) -> None:
+    """If a client requests no audience, this server writes the scopes there."""
     assert_refused(caller, server.machine_token(audience=None), "audience")
 
 
 @only_oidc_provider
-def test_a_token_for_another_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """Here an audience is one string, not a list of them."""
+def test_another_audience_is_refused(caller: Service, server: AuthorizationServer) -> None:
+    """Here the audience is a string, not a list."""
     assert_refused(caller, server.machine_token(audience=f"{AUDIENCE}.org"), "audience")
 
 
@@ -151,14 +151,14 @@ def test_a_token_for_another_is_refused(caller: Service, server: AuthorizationSe
 def test_a_token_of_another_issuer_is_refused(
     server: AuthorizationServer, start_service: StartService
 ) -> None:
-    """Whoever may use the keys of an issuer is not that issuer."""
+    """Even if the same keys signed it."""
     with start_service(server, OLYMPUS_ISSUER="https://issuer.example") as caller:
         assert_refused(caller, server.machine_token(), "issuer")
 
 
 @only_oidc_provider
 def test_an_expired_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """A token is good until its end, and not a moment longer."""
+    """A token is accepted until it expires."""
     token = server.machine_token(client=OidcProvider.short_lived)
     before = caller.get(token)
 
@@ -170,7 +170,7 @@ def test_an_expired_token_is_refused(caller: Service, server: AuthorizationServe
 
 @only_oidc_provider
 def test_an_id_token_is_refused(caller: Service, server: OidcProvider) -> None:
-    """Same issuer, same key, same user: but it tells a client who signed in, and opens nothing."""
+    """It has the same issuer, key and user, but it is for the client, not for an API."""
     assert_refused(caller, server.sign_in()["id_token"], "type")
 
 
@@ -178,37 +178,37 @@ def test_an_id_token_is_refused(caller: Service, server: OidcProvider) -> None:
 def test_an_id_token_with_our_audience_is_refused(
     server: OidcProvider, start_service: StartService
 ) -> None:
-    """Not even where the client that it is for and the service go by one name."""
+    """Even if the audience of the service is the id of the client."""
     token = server.sign_in()["id_token"]
     with start_service(server, AUDIENCE=server.web.id) as caller:
         assert_refused(caller, token, "type")
 
 
 def test_a_refresh_token_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """To this service it is no token at all."""
+    """It is opaque, so it is no JWT."""
     assert_refused(caller, server.user_tokens().refresh, "not_compact")
 
 
 @only_oidc_provider
 def test_a_token_signed_with_eddsa_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """The key is published, but the algorithm is not one that the service takes."""
+    """The key is published, but the service does not accept the algorithm."""
     assert_refused(caller, server.machine_token(client=OidcProvider.edwards), "algorithm")
 
 
 @only_oidc_provider
 def test_a_token_signed_with_pss_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """PS256 uses the very RSA key of RS256. An algorithm is taken by its name, not by its key."""
+    """PS256 uses the same RSA key as RS256, but only RS256 is in `JWT_ALGORITHMS`."""
     assert_refused(caller, server.machine_token(client=OidcProvider.padded), "algorithm")
 
 
 @only_oidc_provider
 def test_a_token_that_is_bound_to_a_key_is_refused(caller: Service, server: OidcProvider) -> None:
-    """Whoever bears it proves nothing, and nothing here checks a proof."""
+    """The service cannot check that the caller has the key."""
     assert_refused(caller, server.bound_token(), "bound")
 
 
 def test_a_borrowed_signature_is_refused(caller: Service, server: AuthorizationServer) -> None:
-    """A real key made it, for a token with fewer rights."""
+    """It is a valid signature of a token with fewer scopes."""
     weak = server.machine_token(scope="read:widgets")
     strong = server.machine_token()
     forged = f"{strong.rpartition('.')[0]}.{weak.rpartition('.')[2]}"
@@ -218,15 +218,15 @@ def test_a_borrowed_signature_is_refused(caller: Service, server: AuthorizationS
 
 @once
 def test_garbage_is_refused(caller: Service) -> None:
-    """What nobody issued is nobody's."""
+    """It is no JWT."""
     assert_refused(caller, "garbage", "not_compact")
 
 
 @once
-def test_a_server_that_is_gone_goes_unnoticed(
+def test_a_killed_server_changes_nothing(
     start_server: StartServer, start_service: StartService, tmp_path: Path
 ) -> None:
-    """Its keys are known, so tokens are verified without it. Nobody who starts now knows them."""
+    """The service has its keys. A service that starts now cannot fetch them."""
     with start_server(tmp_path) as server, start_service(server) as caller:
         token = server.machine_token()
         before = caller.get(token)

@@ -1,7 +1,6 @@
-"""A server that others wrote changes its keys while many call the service.
+"""Key rotation at a real server of another project, under load.
 
-The service fetches keys in use again after eight minutes. No test waits for that: the clock of the
-service goes faster.
+The service refreshes its keys after eight minutes. To avoid the wait, its clock is accelerated.
 """
 
 import base64
@@ -29,23 +28,23 @@ HALF_A_MINUTE_A_SECOND = 30
 TEN_MINUTES_A_SECOND = 600
 MAX_FETCHES = 5
 FETCH_INTERVAL = 10
-"""Seconds of the service until tokens may cause one more fetch."""
+"""Seconds, on the clock of the service, until tokens may cause another fetch."""
 PATIENCE = 10
-"""Seconds that a test waits. Slow clocks reach eight minutes later, so no key comes by its age."""
+"""Seconds that a test waits. Too short for a refresh after eight minutes on the slower clocks."""
 FETCHED = r"keys replaced usable=(\d+)\n"
 
 once = pytest.mark.parametrize("server", ["rotation-RS256"], indirect=True)
-"""What does not depend on the algorithm."""
+"""For tests that do not depend on the algorithm."""
 
 StartHurried = Callable[[int], AbstractContextManager[Service]]
-"""Starts the service with a clock on which so many seconds pass in one."""
+"""Starts the service with a clock that is so many times as fast."""
 
 FIRST, SECOND, THIRD = ("rsa-1", "ec-1"), ("rsa-2", "ec-2"), ("rsa-3", "ec-3")
-"""The keys that sign, one of each kind. Keys that the service cannot use are published too."""
+"""Signing keys, one of each kind. Keys that the service cannot use are published too."""
 
 
 class Call(NamedTuple):
-    """One call of the service. Times are those of a clock that only goes forward."""
+    """One call of the service. Times are monotonic."""
 
     token: str
     begun: float
@@ -55,7 +54,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Callers who call with every token again and again, and what came of it."""
+    """Threads that call with every token repeatedly, and the results."""
 
     caller: Service
     tokens: list[str]
@@ -64,7 +63,7 @@ class Traffic:
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
-        """Call as long as the block lasts. A call without an answer fails the test."""
+        """Call as long as the block lasts. A call without a response fails the test."""
         with ThreadPoolExecutor(THREADS) as pool:
             callers = [pool.submit(self._call) for _ in range(THREADS)]
             try:
@@ -75,30 +74,30 @@ class Traffic:
             each.result()
 
     def join(self, token: str) -> None:
-        """Call with this token too, until it has been accepted and for some time more."""
+        """Add a token, and wait until it is accepted and for some calls after that."""
         self.tokens.append(token)
         self.wait(lambda: self.accepted_at(token) < float("inf"))
         self.go_on()
 
     def go_on(self, calls: int = 100) -> None:
-        """Wait until there were so many more calls."""
+        """Wait for that many more calls."""
         enough = len(self.calls) + calls
         self.wait(lambda: len(self.calls) >= enough)
 
     def wait(self, reached: Callable[[], bool]) -> None:
-        """Wait for what the callers are about to reach."""
+        """Wait until the condition holds."""
         deadline = time.monotonic() + PATIENCE
         while not reached():
             assert time.monotonic() < deadline, self.statuses()
             time.sleep(0.01)
 
     def accepted_at(self, token: str) -> float:
-        """Return when a token was accepted for the first time: never is infinity."""
+        """Return when a token was first accepted, infinity if it was not."""
         ends = [call.ended for call in self.calls if (call.token, call.status) == (token, 200)]
         return min(ends, default=float("inf"))
 
     def statuses(self, *tokens: str, since: float = 0) -> set[int]:
-        """Return what calls brought, with some tokens or with all, that began after a moment."""
+        """Return the statuses of calls that began after `since`, with some tokens or with all."""
         return {
             call.status
             for call in self.calls
@@ -126,7 +125,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(
     installed: Path, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[OidcProvider]:
-    """Return a server of the test's own, with JWTs of one algorithm and the first keys."""
+    """Run a server for one test, with JWTs of one algorithm and the first keys."""
     algorithm = request.param.removeprefix("rotation-")
     folder = tmp_path / "server"
     folder.mkdir()
@@ -154,7 +153,7 @@ def start_service(project: Project, server: OidcProvider, tmp_path: Path) -> Sta
 
 
 def test_rotations_refuse_no_valid_token(server: OidcProvider, start_service: StartHurried) -> None:
-    """Two within ten seconds, the first right after the start, with junk key ids in between."""
+    """Two rotations within ten seconds, the first right after the start, with junk key ids."""
     old = server.machine_token()
     with start_service(1) as caller:
         traffic = Traffic(caller, [old])
@@ -172,10 +171,10 @@ def test_rotations_refuse_no_valid_token(server: OidcProvider, start_service: St
 
 
 @once
-def test_an_announced_rotation_refuses_nobody(
+def test_an_announced_rotation_refuses_no_token(
     server: OidcProvider, start_service: StartHurried
 ) -> None:
-    """A key that is published before it signs is known when its first token comes."""
+    """A key that is published before it signs is fetched before its first token arrives."""
     old = server.machine_token()
     with start_service(TEN_MINUTES_A_SECOND) as caller:
         traffic = Traffic(caller, [old])
@@ -193,7 +192,7 @@ def test_an_announced_rotation_refuses_nobody(
 def test_a_withdrawn_key_no_longer_counts(
     server: OidcProvider, start_service: StartHurried
 ) -> None:
-    """Its tokens end with the next set of keys, and however many there are cause few fetches."""
+    """Its tokens are refused after the next fetch, and any number of them causes few fetches."""
     old = server.machine_token()
     begun = time.monotonic()
     with start_service(HALF_A_MINUTE_A_SECOND) as caller:
@@ -213,10 +212,8 @@ def test_a_withdrawn_key_no_longer_counts(
 
 
 @once
-def test_keys_that_all_are_of_another_kind_are_named(
-    server: OidcProvider, start_service: StartHurried
-) -> None:
-    """Such a service is not ready, and says what its operator has to change."""
+def test_unusable_keys_are_named(server: OidcProvider, start_service: StartHurried) -> None:
+    """The service is not ready, and says what its operator has to change."""
     token = server.machine_token()
     server.publish("ed25519-1")
     with start_service(HALF_A_MINUTE_A_SECOND) as caller:
@@ -229,7 +226,7 @@ def test_keys_that_all_are_of_another_kind_are_named(
 
 
 def with_key_id(token: str, key_id: str) -> str:
-    """Return a token that names another key, so that its signature is wrong."""
+    """Return a token that names another key. Its signature is invalid."""
     header = base64.urlsafe_b64encode(
         json.dumps({"alg": "RS256", "typ": "at+jwt", "kid": key_id}).encode()
     )
@@ -238,5 +235,5 @@ def with_key_id(token: str, key_id: str) -> str:
 
 
 def fetched(caller: Service) -> list[int]:
-    """Return how many keys could be used after the fetches: each number once, in their order."""
+    """Return the numbers of usable keys after the fetches: each once, in order."""
     return [int(usable) for usable in dict.fromkeys(re.findall(FETCHED, caller.process.output()))]

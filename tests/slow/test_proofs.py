@@ -13,14 +13,14 @@ from tests.slow.further import PACKAGES, install_packages
 
 PROOFS = Path(__file__).parents[1] / "proof"
 HANDLERS = "app/webhooks/handlers.py"
-"""What proofs of the inbox replace by handlers that count."""
+"""Proofs of the inbox replace this file by handlers that count."""
 FURTHER_PACKAGES = {
     "test_cache_properties.py": PACKAGES,
     "readme/test_recipes.py": ("aiosqlite>=0.22,<0.23", "sqlalchemy[asyncio]>=2.1,<3"),
 }
-"""What some proofs need besides. The recipe of the README names what it needs."""
+"""Packages that a proof imports and its service may not have."""
 HYDRA = {name: os.environ.get(name, "") for name in ("HYDRA_PUBLIC_URL", "HYDRA_ADMIN_URL")}
-"""Where a real Hydra listens, for the proofs that run beside one."""
+"""The URLs of a real Hydra, for the proofs that run beside one."""
 
 
 def answers(mode: str, *, caching: bool, webhooks: bool) -> Answers:
@@ -52,7 +52,7 @@ ROWS: list[tuple[str, Answers]] = [
     ("proof", "answers"), ROWS, ids=[f"{proof}-{name(answers)}" for proof, answers in ROWS]
 )
 def test_proof(proof: str, answers: Answers, tmp_path: Path) -> None:
-    """Its own report says what was skipped, and why."""
+    """The output says what was skipped, and why."""
     if proof.startswith("hydra/") and not all(HYDRA.values()):
         pytest.skip(f"no real Hydra: {' and '.join(HYDRA)} are not set")
     project = install(tmp_path, answers)

@@ -20,7 +20,7 @@ def commit(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def created(request: pytest.FixtureRequest, repository: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A template repository of the test's own, and a committed project created from it."""
+    """A template repository for one test, and a committed project created from it."""
     template = tmp_path / "template"
     shutil.copytree(repository, template)
     answers: Answers = {**request.param, "author": 'O\'Brien & "Söhne" \\\\'}
@@ -37,7 +37,7 @@ each_combination = pytest.mark.parametrize("created", COMBINATIONS, ids=name, in
 
 @each_combination
 def test_a_new_project_is_up_to_date(created: tuple[Path, Path]) -> None:
-    """Nothing in it depends on when or where it was rendered."""
+    """Nothing depends on the time or the place of rendering."""
     _, project = created
 
     assert cruft.check(project)
@@ -46,7 +46,7 @@ def test_a_new_project_is_up_to_date(created: tuple[Path, Path]) -> None:
 
 @each_combination
 def test_an_update_brings_the_change_and_keeps_the_answers(created: tuple[Path, Path]) -> None:
-    """The answers are rendered again on the way, hostile ones included."""
+    """An update renders all answers again, including hostile ones."""
     template, project = created
     before = Project(project).contents()
     with (template / TEMPLATE.name / "app" / "about.py").open("a") as about:

@@ -1,15 +1,15 @@
 """How much a caller may send."""
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # The connection is closed: what the caller still sends would be read as the next request.
-_HEADERS = {"Connection": "close"}
+CLOSE = {"Connection": "close"}
 
 
 class BodyLimit:
-    """ASGI layer that answers 413 to a body of more than `max_bytes`, declared or streamed."""
+    """ASGI layer that refuses to read a body of more than `max_bytes`, declared or streamed."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -19,18 +19,14 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if declared_length(scope) > self._max_bytes:
-            response = JSONResponse({"detail": "Payload too large"}, 413, headers=_HEADERS)
-            await response(scope, receive, send)
-            return
-        received = 0
+        declared, received = declared_length(scope), 0
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise HTTPException(413, "Payload too large", headers=_HEADERS)
+            if max(declared, received) > self._max_bytes:
+                raise HTTPException(413, "Payload too large", headers=CLOSE)
             return message
 
         await self._app(scope, counted, send)
@@ -38,7 +34,5 @@ class BodyLimit:
 
 def declared_length(scope: Scope) -> int:
     """Return the bytes that a request announces, or 0 where it says nothing that is a number."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:20])
-    return 0
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length[:20]) if length.isdecimal() else 0

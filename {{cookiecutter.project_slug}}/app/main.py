@@ -2,30 +2,37 @@
 
 import copy
 import gc
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, request_response
+from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from app import about, extensions, health
-from app.auth.bearer import token_in_query
 from app.auth.metadata import add_metadata
 from app.auth.token_first import check_tokens_first
 from app.body_limit import BodyLimit
 from app.environment import InvalidSettings
-from app.logs import configure_logging  # {%- if cookiecutter.validation_mode == 'sdk' +%}
+from app.logging import RequestLog, configure_logging
+from app.metrics import serve_metrics  # {%- if cookiecutter.validation_mode == 'sdk' +%}
 from app.routes import profile, projects  # {%- endif +%}
 from app.services import open_services
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.startup import StartInWords
 from app.webhooks.router import router as webhooks  # {%- endif +%}
+
+logger = logging.getLogger("app")
 
 
 def create_app(
@@ -40,44 +47,68 @@ def create_app(
     `InvalidSettings`.
     """
     settings = settings or Settings.read()
-    configure_logging(settings.log_level)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
-        async with (
-            open_services(settings, transport, clock) as (services, checks),
-            extensions.resources(settings) as resources,
-        ):
-            state = {**services, **resources}
-            own_checks = extensions.checks(State(state))
-            yield {**state, "readiness": health.Readiness({**checks, **own_checks})}
-
-    app = FastAPI(
+    configure_logging(settings.log_level, settings.log_format)
+    app = (FastAPIOffline if settings.docs_enabled else FastAPI)(
         title=about.TITLE,
         description=about.DESCRIPTION,
         version=about.VERSION,
-        lifespan=lifespan,
-        # Log events carry exception texts. No span may carry a token.
-        telemetry={"logs": False, "metrics": False, "exclude": token_in_query},
+        openapi_url="/openapi.json" if settings.docs_enabled else None,
+        lifespan=partial(run, settings, transport, clock),
+        telemetry={"logs": False, "metrics": False},  # logs would carry exception texts
         redirect_slashes=False,
     )
     app.add_exception_handler(RequestValidationError, refuse_body)
-    app.add_middleware(BodyLimit, max_bytes=settings.request_max_bytes)
-    for router in extensions.routers:
-        include(app, router)
-    include(app, health.router)
+    add_layers(app, settings)
+    routers = [*extensions.routers, health.router]
     # {% if cookiecutter.validation_mode == 'sdk' %}
-    include(app, profile.router)
-    include(app, projects.router)
+    routers += [profile.router, projects.router]
     # {% endif %}
     # {% if cookiecutter.include_webhooks %}
-    include(app, webhooks)
-    app.add_middleware(StartInWords)
+    routers.append(webhooks)
     # {% endif %}
+    for router in routers:
+        include(app, router)
     if settings.resource_url:
         add_metadata(app, settings.resource_url, settings.issuer)
     check_tokens_first(app)
+    describe_template(app)
     return app
+
+
+@asynccontextmanager
+async def run(
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None,
+    clock: Callable[[], float],
+    _: FastAPI,
+) -> AsyncIterator[dict[str, object]]:
+    """Run the service: what it yields is the state of each request."""
+    logger.info("service starts", extra=about.TEMPLATE)
+    async with (
+        serve_metrics(settings.metrics_port),
+        open_services(settings, transport, clock) as (services, checks),
+        extensions.resources(settings) as resources,
+    ):
+        state = {**services, **resources}
+        own_checks = extensions.checks(State(state))
+        yield {**state, "readiness": health.Readiness({**checks, **own_checks})}
+
+
+def add_layers(app: FastAPI, settings: Settings) -> None:
+    """Add the ASGI layers around the routes, the outermost last."""
+    app.add_middleware(BodyLimit, max_bytes=settings.request_max_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["WWW-Authenticate", "X-Request-ID", "Retry-After"],
+        )
+    app.add_middleware(RequestLog)
+    # {% if cookiecutter.include_webhooks %}
+    app.add_middleware(StartInWords)
+    # {% endif %}
 
 
 def include(app: FastAPI, router: APIRouter) -> None:
@@ -95,6 +126,18 @@ def include(app: FastAPI, router: APIRouter) -> None:
         route.dependency_overrides_provider = app
         route.app = request_response(route.get_route_handler())
         app.router.routes.append(route)
+
+
+def describe_template(app: FastAPI) -> None:
+    """Say in the OpenAPI document what the service was made from."""
+    openapi = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = openapi()
+        document["info"]["x-template"] = about.TEMPLATE
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 async def refuse_body(request: Request, error: Exception) -> Response:

@@ -9,19 +9,16 @@ from functools import partial  # {%- endif +%}
 
 import httpx
 
-from app.about import REALM
-from app.auth.bearer import Authenticator  # {%- if cookiecutter.include_caching +%}
+from app import health  # {%- if cookiecutter.include_caching +%}
 from app.auth.cache.identity import cache_identity
 from app.auth.cache.verifier import open_cache  # {%- endif +%}
 from app.auth.claims import TokenVerifier
-from app.auth.metadata import metadata_url
 from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
 from app.auth.revocations import RevocableVerifier, Revocations  # {%- endif +%}
 from app.auth.verifier import open_verifier  # {%- if cookiecutter.include_webhooks +%}
 from app.background import repeating
-from app.database import open_database  # {%- endif +%}
-from app.health import Check  # {%- if cookiecutter.__revocations +%}
-from app.revocation_feed import RevocationFeed, with_revocations  # {%- endif +%}
+from app.database import open_database  # {%- if cookiecutter.__revocations +%}
+from app.revocation_feed import RevocationFeed, with_revocations  # {%- endif %} # {%- endif +%}
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.webhooks.handlers import HANDLERS
 from app.webhooks.inbox import Inbox
@@ -33,7 +30,7 @@ from app.webhooks.worker import run_worker  # {%- endif +%}
 @asynccontextmanager
 async def open_services(
     settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Callable[[], float]
-) -> AsyncIterator[tuple[dict[str, object], dict[str, Check]]]:
+) -> AsyncIterator[tuple[dict[str, object], dict[str, health.Check]]]:
     """Open what requests find in `request.state`, by name, and the readiness checks, by name.
 
     Tests replace the network by `transport` and the time by `clock` (seconds since 1970).
@@ -41,8 +38,14 @@ async def open_services(
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider
-        state: dict[str, object] = {"settings": settings, "provider": provider}
-        checks: dict[str, Check] = {"identity provider": provider.check}
+        policy = Policy(
+            issuer=settings.issuer,
+            audience=settings.audience,
+            client_ids=settings.allowed_client_ids,
+            leeway=settings.clock_leeway,
+        )
+        state = {"settings": settings, "provider": provider, "policy": policy, "clock": clock}
+        checks: dict[str, health.Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
         identity = cache_identity(settings)
         verifier = await stack.enter_async_context(
@@ -73,16 +76,5 @@ async def open_services(
         await stack.enter_async_context(run_worker(inbox, handlers))
         state["receiver"] = Receiver(settings, inbox, handlers, clock)
         # {% endif %}
-        state["authenticator"] = Authenticator(
-            verifier=verifier,
-            policy=Policy(
-                issuer=settings.issuer,
-                audience=settings.audience,
-                client_ids=settings.allowed_client_ids,
-                leeway=settings.clock_leeway,
-            ),
-            realm=REALM,
-            metadata_url=metadata_url(settings.resource_url) if settings.resource_url else None,
-            clock=clock,
-        )
+        state["verifier"] = verifier
         yield state, checks

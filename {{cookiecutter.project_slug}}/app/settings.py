@@ -45,6 +45,14 @@ class ServiceSettings(FeatureSettings):
     """The largest request body in bytes."""
     resource_url: HttpUrl | None = None
     """The public URL of this service, which its metadata shows, for example https://api.example."""
+    cors_origins: Names = frozenset()
+    """The origins of browsers that may call, separated by commas, for example https://app.example."""
+    docs_enabled: bool = True
+    """Either true or, to serve no /docs, /redoc and /openapi.json, false."""
+    metrics_port: int | None = Field(None, ge=1, le=65_535)
+    """The port that serves metrics, for example 9090."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """One of json, console and auto, which is console on a terminal."""
     log_level: Annotated[LogLevel, BeforeValidator(lambda level: level.strip().upper())] = "INFO"
     """One of DEBUG, INFO, WARNING, ERROR and CRITICAL."""
 

@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> None:
         wait_until_up(service, url + "/health/ready")
         good = provider.issue()
         print(f"\nA token of the client `writer`, valid for an hour:\n\n  {good}\n")
-        print(f"  curl -H 'Authorization: Bearer {good}' {url}{example_path(url)}\n", flush=True)
+        path = example_path(url, good)
+        print(f"  curl -H 'Authorization: Bearer {good}' {url}{path}\n", flush=True)
         service.wait()
     raise Failed("The service ended by itself.")
 

@@ -88,11 +88,14 @@ def post(port: int, path: str, **options: Any) -> Any:
         raise Failed(f"{error} at {url}: it needs `make run`.") from None
 
 
-def example_path(url: str) -> str:
-    """Return the path of a route of the service at `url`, one that needs a token if it has one."""
-    response = httpx.get(url + "/openapi.json", trust_env=False)
-    paths = response.json()["paths"] if response.is_success else {}
-    for path, operations in paths.items():
-        if "{" not in path and operations.get("get", {}).get("security"):
-            return str(path)
+def example_path(url: str, token: str) -> str:
+    """Return the path of a route of the service at `url` that accepts `token`, if it has one."""
+    with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+        response = client.get(url + "/openapi.json")
+        paths = response.json()["paths"] if response.is_success else {}
+        for path, operations in paths.items():
+            if "{" not in path and operations.get("get", {}).get("security"):
+                with suppress(httpx.HTTPError):
+                    if client.get(url + path).status_code == 200:
+                        return str(path)
     return "/health/ready"

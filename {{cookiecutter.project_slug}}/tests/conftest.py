@@ -5,7 +5,7 @@ For your own tests: `client`, `token`, `as_user` and `as_machine`.
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -165,18 +165,3 @@ def as_user(client: TestClient, token: IssueToken) -> CallAs:
 def as_machine(client: TestClient, token: IssueToken) -> CallAs:
     """Call the service as a client without a user: `as_machine("batch", scopes=["run:jobs"])`."""
     return CallAs(client, token, "client_id")
-
-
-@pytest.fixture
-def answer(start: Start) -> Callable[..., TestClient]:
-    """Return how to start the service beside a provider that gives every call one response."""
-
-    def start_beside(response: httpx.Response | Mapping[str, object]) -> TestClient:
-        def handler(_: httpx.Request) -> httpx.Response:
-            if isinstance(response, httpx.Response):
-                return response
-            return httpx.Response(200, json=response)
-
-        return start(httpx.MockTransport(handler))
-
-    return start_beside

@@ -25,6 +25,11 @@ async def read(principal: Annotated[Principal, Security(bearer)]) -> str:
     return principal.subject
 
 
+@router.get("/notes/{name}", dependencies=[Security(bearer, scopes=[WRITE])])
+async def read_note(name: str) -> str:
+    return name
+
+
 @router.get("/users")
 async def read_as_user(principal: Annotated[Principal, Security(user_bearer)]) -> str:
     return principal.subject

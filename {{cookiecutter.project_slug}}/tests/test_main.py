@@ -1,8 +1,9 @@
-"""The application: how it starts, what its document says, and how it refuses bodies."""
+"""The application: how it starts, what its document says, and what each request passes."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from starlette.testclient import TestClient
 
 from app.about import DESCRIPTION, TITLE
 from app.settings import Settings
-from tests.conftest import ENVIRON, CallAs
+from dev.provider import Provider
+from tests.callers import bearer
+from tests.conftest import ENVIRON, CallAs, IssueToken, Start
 from tests.probe import WRITE
 from tests.routes import OPEN_ROUTES
 
@@ -69,7 +72,7 @@ def test_no_route_is_open_by_accident(operations: Operations) -> None:
     assert paths == OPEN
 
 
-def test_routes_with_a_token_document_refusals(operations: Operations) -> None:
+def test_protected_routes_document_refusals(operations: Operations) -> None:
     """And no other: a route with `responses=REFUSALS` needs a bearer too."""
     for (path, _), operation in operations.items():
         documents = {"401", "403", "503"} <= operation["responses"].keys()
@@ -83,28 +86,88 @@ def test_document_names_the_service(client: TestClient) -> None:
     assert (info["title"], info["description"]) == (TITLE, DESCRIPTION)
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+def test_documentation_is_switched_off(start: Start, path: str) -> None:
+    assert start().get(path).status_code == 200
+    assert start(DOCS_ENABLED="false").get(path).status_code == 404
+
+
 BODIES = {
     "not JSON": b"text=x",
     "half a surrogate pair": b'{"text":"\\ud800"}',
     "not a number": b'{"text":NaN}',
     "not UTF-8": b'{"text":"\xff"}',
     "nested": b"[" * 50_000,
-    "long text": b'{"text":"' + b"x" * 101 + b'"}',
     "another type": b'{"text":1}',
     "nothing": b"",
 }
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("content", BODIES.values(), ids=BODIES)
 def test_wrong_body(as_user: CallAs, content: bytes) -> None:
     """It is never a 500, and the response does not repeat the input."""
-    headers = {"Content-Type": "application/json"}
-    response = as_user("anna", [WRITE]).post("/probe", content=content, headers=headers)
+    response = as_user("anna", [WRITE]).post("/probe", content=content, headers=JSON)
 
     assert response.status_code in (400, 422)
     assert "input" not in response.text
 
 
-def test_slash_at_the_end_is_another_path(as_user: CallAs) -> None:
+@pytest.fixture
+def small(start: Start, token: IssueToken) -> TestClient:
+    """Return a caller of a service that takes a hundred bytes."""
+    client = start(REQUEST_MAX_BYTES="100")
+    client.headers = {**bearer(token([WRITE])), **JSON}
+    return client
+
+
+BODY = b'{"text":"x"}'.ljust(100)
+
+
+@pytest.mark.parametrize(("length", "status"), [("100", 201), ("101", 413), ("1" * 5000, 413)])
+def test_declared_length(small: TestClient, provider: Provider, length: str, status: int) -> None:
+    response = small.post("/probe", content=BODY, headers={"Content-Length": length})
+
+    assert response.status_code == status
+    assert (response.headers.get("connection") == "close") is (status == 413)
+
+
+def test_streamed_body_over_the_limit(small: TestClient) -> None:
+    def stream() -> Iterator[bytes]:
+        yield from [b" " * 60] * 1000
+
+    response = small.post("/probe", content=stream())
+
+    assert (response.status_code, response.json()) == (413, {"detail": "Payload too large"})
+
+
+def test_trailing_slash_is_not_found(as_user: CallAs) -> None:
     """There is no redirect, whose target would be what the `Host` header says."""
     assert as_user("anna").get("/probe/", follow_redirects=False).status_code == 404
+
+
+BROWSER = {"Origin": "https://app.example"}
+
+
+@pytest.mark.parametrize("origins", ["", "https://other.example"])
+def test_other_origins_read_nothing(start: Start, origins: str) -> None:
+    response = start(CORS_ORIGINS=origins).get("/probe", headers=BROWSER)
+
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_browsers_read_refusals(start: Start, token: IssueToken) -> None:
+    client = start(CORS_ORIGINS="https://app.example", REQUEST_MAX_BYTES="1")
+    large = {**BROWSER, **JSON, **bearer(token([WRITE]))}
+    wanted = {"Access-Control-Request-Method": "POST"}
+    responses = [
+        client.options("/probe", headers={**BROWSER, **wanted}),
+        client.get("/probe", headers=BROWSER),
+        client.post("/probe", content=BODY, headers=large),
+    ]
+
+    assert [each.status_code for each in responses] == [200, 401, 413]
+    for response in responses:
+        assert response.headers["access-control-allow-origin"] == "https://app.example"
+    exposed = responses[1].headers["access-control-expose-headers"].split(", ")
+    assert set(exposed) >= {"WWW-Authenticate", "X-Request-ID"}

@@ -6,7 +6,8 @@ Whatever goes wrong, the caller sees `ProviderUnavailable` with a fixed word as 
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -14,6 +15,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from app.auth.errors import ProviderUnavailable
+from app.metrics import provider_call
 
 logger = logging.getLogger("app.auth")
 
@@ -22,6 +24,7 @@ MAX_CALLS = 100
 """Calls in flight. A provider that hangs must not hold every request of the service."""
 MAX_WAIT = 0.25
 """Seconds that a call waits for one of those places."""
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 def network() -> AiohttpTransport:
@@ -37,45 +40,40 @@ def network() -> AiohttpTransport:
     return AiohttpTransport(client=session, verify=trust)
 
 
+@dataclass(frozen=True)
 class ProviderEndpoint:
     """One URL of the provider. A call, its retry and its wait take `time_limit` seconds at most.
 
-    `clock` gives seconds since 1970. There is no `httpx.AsyncClient`: a call through it took 94 µs
-    instead of 26. It would also follow redirects, keep cookies and read the proxy environment.
+    There is no `httpx.AsyncClient`: a call through it took 94 µs instead of 26. It would also
+    follow redirects, keep cookies and read the proxy environment.
     """
 
-    def __init__(
-        self,
-        transport: httpx.AsyncBaseTransport,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        time_limit: float,
-        clock: Callable[[], float],
-    ) -> None:
-        self._transport = transport
-        self._method = method
-        # Prepared once: to parse them took half of the time that a request needs to be built.
-        self._url = httpx.URL(url)
-        accept = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        self._headers = httpx.Headers({**accept, **headers})
-        self._time_limit = time_limit
-        self._clock = clock
-        self._places = asyncio.Semaphore(MAX_CALLS)
+    transport: httpx.AsyncBaseTransport
+    method: str
+    url: httpx.URL
+    headers: httpx.Headers
+    time_limit: float
+    clock: Callable[[], float]
+    """Seconds since 1970."""
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CALLS))
 
     async def call(self, body: bytes = b"") -> bytes:
         """Send `body` and return the body of the 200.
 
         Raises `ProviderUnavailable` for another status, and where no response can be read in time.
         """
-        request = httpx.Request(self._method, self._url, headers=self._headers, content=body)
+        request = httpx.Request(self.method, self.url, headers=self.headers, content=body)
+        with provider_call():
+            return await self._call(request)
+
+    async def _call(self, request: httpx.Request) -> bytes:
         try:
-            async with asyncio.timeout(self._time_limit):
+            async with asyncio.timeout(self.time_limit):
                 await self._take_place()
                 try:
                     return await self._send(request)
                 finally:
-                    self._places.release()
+                    self.places.release()
         except ProviderUnavailable:
             raise
         except TimeoutError:
@@ -88,13 +86,13 @@ class ProviderEndpoint:
     async def _take_place(self) -> None:
         try:
             async with asyncio.timeout(MAX_WAIT):
-                await self._places.acquire()
+                await self.places.acquire()
         except TimeoutError:
             raise ProviderUnavailable("busy") from None
 
     async def _send(self, request: httpx.Request, *, is_retry: bool = False) -> bytes:
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await self.transport.handle_async_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             if is_retry or tls_error(error) is not None:
                 raise
@@ -104,7 +102,7 @@ class ProviderEndpoint:
             body = await read_body(response)
         finally:
             await response.aclose()
-        check_status(response, self._clock)
+        check_status(response, self.clock)
         return body
 
 
@@ -150,14 +148,12 @@ def retry_after(value: str, now: float) -> int:
 
 
 def failure(error: Exception) -> ProviderUnavailable:
-    """Log the cause of a failed call by its name, and return the refusal that it becomes."""
+    """Log a failed call by the names of its causes. Return the refusal that it becomes."""
     tls = tls_error(error)
-    if tls is None:
-        logger.warning("identity provider failed error=%s", type(error).__name__)
-        return ProviderUnavailable("connection")
-    names = type(tls).__name__, tls.reason, getattr(tls, "verify_message", "-")
-    logger.warning("identity provider failed error=%s reason=%s cause=%r", *names)
-    return ProviderUnavailable("tls")
+    name, reason = type(tls or error).__name__, getattr(tls, "reason", "-")
+    cause = getattr(tls, "verify_message", "-")
+    logger.warning("identity provider failed error=%s reason=%s cause=%r", name, reason, cause)
+    return ProviderUnavailable("connection" if tls is None else "tls")
 
 
 def tls_error(error: BaseException | None) -> ssl.SSLError | None:

@@ -17,7 +17,8 @@ Handler = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 def endpoint_of(handler: Handler, limit: float = 10) -> ProviderEndpoint:
     wire = httpx.MockTransport(handler)
-    return ProviderEndpoint(wire, "POST", "http://provider", {}, limit, Clock())
+    url, headers = httpx.URL("http://provider"), httpx.Headers()
+    return ProviderEndpoint(wire, "POST", url, headers, limit, Clock())
 
 
 OK = httpx.Response(200, content=b"{}")

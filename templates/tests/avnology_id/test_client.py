@@ -13,7 +13,8 @@ from tests.callers import NOW, Clock
 
 pytestmark = pytest.mark.anyio
 
-CALLS: dict[str, Callable[[AsyncAvnologyId], Awaitable[object]]] = {
+Call = Callable[[AsyncAvnologyId], Awaitable[object]]
+CALLS: dict[str, Call] = {
     "introspect": lambda client: client.oauth.introspect_token(token="x"),
     "grant": lambda client: client.oauth.client_credentials(),
     "user": lambda client: client.admin.get_user(user_id="usr_1"),
@@ -54,18 +55,14 @@ def says(document: object, status: int = 200) -> httpx.Response:
 
 CODE = {"code": "AVNOLOGY_AUTH_901"}
 ERRORS: dict[str, tuple[int, object, type[errors.AvnologyIdError], str]] = {
-    "flat": (404, CODE, errors.NotFoundError, "AVNOLOGY_AUTH_901"),
-    "nested": (404, {"error": CODE}, errors.NotFoundError, "AVNOLOGY_AUTH_901"),
+    "of the platform": (404, CODE, errors.NotFoundError, "AVNOLOGY_AUTH_901"),
     "of OAuth": (401, {"error": "invalid_client"}, errors.OAuthError, "invalid_client"),
     "limit": (429, {"error": "invalid_client"}, errors.RateLimitError, "invalid_client"),
-    "failure": (500, {"error": "invalid_client"}, errors.ApiError, "invalid_client"),
-    "no document": (403, [], errors.ApiError, "status_403"),
-    "strange fields": (404, {"code": 7, "error": None}, errors.NotFoundError, "status_404"),
-    "created": (201, {"active": True}, errors.ApiError, "status_201"),
-    "words": (400, {"code": "two words"}, errors.ApiError, "status_400"),
-    "lines": (400, {"code": "a\nb"}, errors.ApiError, "status_400"),
+    "failure": (500, {"error": "invalid_client"}, errors.AvnologyIdError, "invalid_client"),
+    "no document": (403, [], errors.AvnologyIdError, "status_403"),
+    "strange fields": (404, {"code": 7, "error": []}, errors.NotFoundError, "status_404"),
+    "created": (201, {"active": True}, errors.AvnologyIdError, "status_201"),
     "a token": (400, {"error": "at_0123abcdEF"}, errors.OAuthError, "status_400"),
-    "a long token": (500, {"code": "at_" + "x1" * 20}, errors.ApiError, "status_500"),
 }
 
 
@@ -73,7 +70,7 @@ ERRORS: dict[str, tuple[int, object, type[errors.AvnologyIdError], str]] = {
 async def test_other_status_is_an_error(
     status: int, body: object, kind: type[errors.AvnologyIdError], code: str
 ) -> None:
-    """Its text is code and status. A code that is none of the platform's may repeat a token."""
+    """Its text is code and status. A code of another form is left out, as it may repeat a token."""
     with pytest.raises(errors.AvnologyIdError) as refusal:
         await CALLS["user"](connect(says(body, status)))
 
@@ -81,63 +78,35 @@ async def test_other_status_is_an_error(
     assert str(refusal.value) == f"{code} (status {status})"
 
 
-@pytest.mark.parametrize("shown", ["req_7", "two words", "x" * 41])
-async def test_request_id_comes_from_the_body_too(shown: str) -> None:
-    response = httpx.Response(500, json={"request_id": shown, "message": "s3cret"})
-    with pytest.raises(errors.ApiError) as refusal:
-        await CALLS["user"](connect(response))
-
-    assert refusal.value.request_id == (shown if shown == "req_7" else None)
-    assert "s3cret" not in repr(vars(refusal.value))
-
-
-WAITS = {"7": 7, "0": 1, "86400": 3600, "soon": 5, "Fri, 15 Jan 2027 08:00:30 GMT": 30, "": 5}
-
-
-@pytest.mark.parametrize(("sent", "seconds"), WAITS.items())
-async def test_limit_says_how_long_to_wait(sent: str, seconds: int) -> None:
-    with pytest.raises(errors.RateLimitError) as refusal:
-        await CALLS["user"](connect(httpx.Response(429, headers={"Retry-After": sent})))
-
-    assert refusal.value.retry_after == seconds
-
-
 MALFORMED = {
     "html": b"<!DOCTYPE html>",
-    "empty": b"",
     "list": b"[]",
-    "not a number": b'{"active":true,"allowed":true,"access_token":"a","exp":NaN}',
     "not UTF-8": b'{"active":true,"allowed":true,"access_token":"a","a":"\xff"}',
     "a name twice": b'{"active":false,"active":true,"allowed":false,"allowed":true,"a":1,"a":1}',
     "half a surrogate pair": b'{"active":true,"allowed":true,"access_token":"a","b":"\\ud800"}',
-    "nested": b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
     "text": b'{"active":"true","allowed":"true","email":1}',
     "one": b'{"active":1,"allowed":1,"email":true}',
-    "null": b'{"active":null,"allowed":null,"email":[]}',
+    "null": b'{"active":null,"allowed":null,"access_token":null,"email":[]}',
     "token of two lines": b'{"allowed":"","active":"","email":1,"access_token":"a\\r\\nX: y"}',
     "token of another type": b'{"email":1,"access_token":"a","token_type":"mac"}',
-    "lifetime is text": b'{"email":1,"access_token":"a","expires_in":"3600"}',
 }
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-async def test_malformed_response_is_an_error(
-    call: Callable[[AsyncAvnologyId], Awaitable[object]], body: bytes
-) -> None:
+async def test_malformed_response_is_an_error(call: Call, body: bytes) -> None:
     """Never a yes, and never a half of a user. The exception of the parser is not kept."""
-    with pytest.raises(errors.ApiError) as refusal:
+    with pytest.raises(errors.AvnologyIdError) as refusal:
         await call(connect(httpx.Response(200, content=body)))
 
     assert str(refusal.value) == "malformed_answer (status 200)"
-    assert refusal.value.__suppress_context__
+    assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
 
 
 NAMES: dict[str, tuple[dict[str, object], str | None]] = {
     "flat": ({"first_name": "Anna", "last_name": "Example"}, "Anna Example"),
     "nested": ({"name": {"first": "Anna", "last": "Example"}, "first_name": None}, "Anna Example"),
-    "as displayed": ({"display_name": "Annie", "first_name": "Anna", "name": "A"}, "Annie"),
-    "one text": ({"name": "Anna Example"}, "Anna Example"),
+    "to display": ({"display_name": "Annie", "first_name": "Anna"}, "Annie"),
     "one part": ({"name": {"first": "Anna", "last": None}, "last_name": ""}, "Anna"),
     "nothing": ({"name": {}, "first_name": ""}, None),
 }
@@ -181,42 +150,6 @@ async def test_check_uses_the_names_of_the_platform() -> None:
     ]
 
 
-LONG = "user:" + "x" * 257
-
-
-def never(request: httpx.Request) -> httpx.Response:
-    raise AssertionError
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "user",
-        "user:",
-        ":a",
-        "user:a:b",
-        "user:a#b",
-        "user:a@b",
-        "user:a\n",
-        "user:\ud800",
-        LONG,
-    ],
-)
-async def test_other_tuple_is_not_sent(name: str) -> None:
-    for subject, target in ((name, "project:a"), ("user:a", name)):
-        with pytest.raises(errors.ValidationError, match="invalid_id"):
-            await connect(never).permissions.check(
-                subject=subject, relation="editor", object=target
-            )
-
-
-@pytest.mark.parametrize("user_id", ["", ".", "..", "x" * 257, "\ud800"])
-async def test_impossible_user_id_is_not_sent(user_id: str) -> None:
-    with pytest.raises(errors.NotFoundError, match="invalid_id"):
-        await connect(never).admin.get_user(user_id=user_id)
-
-
 async def test_user_id_stays_one_segment_of_the_path() -> None:
     paths: list[bytes] = []
 
@@ -234,14 +167,14 @@ async def test_no_secret_shows_in_a_repr() -> None:
     client = connect(says(document))
     results = [await CALLS[name](client) for name in ("introspect", "grant", "user")]
 
-    for thing in (client, vars(client), *results):
+    for thing in (client, *results):
         assert "secret" not in repr(thing)
 
 
 class Platform(httpx.AsyncBaseTransport):
     """Gives numbered tokens and takes them in calls, unless they are `refused`."""
 
-    def __init__(self, expires_in: object = 3600) -> None:
+    def __init__(self, expires_in: int | None = 3600) -> None:
         self.expires_in = expires_in
         self.refused: set[str] = set()
         self.scopes: list[str] = []
@@ -267,7 +200,7 @@ async def check(client: AsyncAvnologyId) -> object:
     return await CALLS["check"](client)
 
 
-async def test_token_is_reused_by_its_scopes() -> None:
+async def test_token_is_reused_for_its_scopes() -> None:
     platform = Platform()
     client = connect(platform, api_key=None)
     for scopes in (["a", "b"], ("b", "a"), ["a"], []):
@@ -279,28 +212,14 @@ async def test_token_is_reused_by_its_scopes() -> None:
     assert platform.calls == ["t4", "t4"]
 
 
-RENEWALS = {"an hour": (3600, 3569, 3571), "a minute": (60, 53, 55), "a second": (1, 0.8, 0.95)}
-
-
-@pytest.mark.parametrize(("life", "reused", "renewed"), RENEWALS.values(), ids=RENEWALS)
-async def test_token_is_renewed_before_it_ends(life: int, reused: float, renewed: float) -> None:
-    """Thirty seconds before, or a tenth of a short life."""
-    platform, clock = Platform(expires_in=life), Clock()
+async def test_token_is_renewed_before_it_ends() -> None:
+    """When a tenth of its life is left."""
+    platform, clock = Platform(expires_in=1000), Clock()
     client = connect(platform, clock, api_key=None)
-    for clock.now in (NOW, NOW + reused, NOW + renewed):
+    for clock.now in (NOW, NOW + 899, NOW + 900):
         await check(client)
 
     assert platform.calls == ["t1", "t1", "t2"]
-
-
-@pytest.mark.parametrize("expires_in", [None, 0, -5])
-async def test_token_without_an_end_is_used_once(expires_in: object) -> None:
-    platform = Platform(expires_in)
-    client = connect(platform, api_key=None)
-    await check(client)
-    await check(client)
-
-    assert platform.calls == ["t1", "t2"]
 
 
 async def test_concurrent_calls_share_one_token() -> None:
@@ -314,17 +233,6 @@ async def test_concurrent_calls_share_one_token() -> None:
 
     assert await asyncio.gather(*calls) == [True] * 19
     assert platform.scopes == ["admin:permissions:read"]
-
-
-async def test_failed_grant_is_not_kept() -> None:
-    platform = Platform()
-    platform.status = 500
-    client = connect(platform, api_key=None)
-    with pytest.raises(errors.ApiError, match="status_500"):
-        await check(client)
-    platform.status = 200
-
-    assert await check(client) is True
 
 
 async def test_refused_token_is_replaced_once_for_all() -> None:
@@ -347,7 +255,7 @@ async def test_credential_that_is_always_refused_is_an_error(
     """A token is replaced once, and an API key not at all."""
     platform = Platform()
     platform.refused = {"t1", "t2", "ak_secret"}
-    with pytest.raises(errors.ApiError) as refusal:
+    with pytest.raises(errors.AvnologyIdError) as refusal:
         await check(connect(platform, api_key=api_key))
 
     assert (refusal.value.status_code, platform.calls) == (401, calls)
@@ -358,16 +266,5 @@ async def test_several_calls_take_as_long_as_one_may() -> None:
     platform = Platform()
     platform.refused = {"t1"}
     platform.delay = 0.05
-    with pytest.raises(errors.TimeoutError):
+    with pytest.raises(errors.AvnologyIdError, match="timeout"):
         await check(connect(platform, timeout=0.15, api_key=None))
-
-
-async def test_closed_client_makes_no_call() -> None:
-    platform = Platform()
-    client = connect(platform)
-    await client.close()
-    await client.close()
-    with pytest.raises(errors.NetworkError, match="closed"):
-        await check(client)
-
-    assert platform.calls == []

@@ -239,7 +239,7 @@ async def test_too_many_waiting_deliveries_are_a_503(
     assert [getattr(outcome, "reason", None) for outcome in outcomes] == [None, "full", "full"]
 
 
-async def test_sender_that_goes_away_stops_nobody_else(inbox: Inbox, database: Database) -> None:
+async def test_sender_that_goes_away_stops_no_other(inbox: Inbox, database: Database) -> None:
     first = asyncio.create_task(inbox.accept(event("evt_1")))
     second = asyncio.create_task(inbox.accept(event("evt_2")))
     await asyncio.sleep(0)

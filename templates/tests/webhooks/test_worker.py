@@ -316,7 +316,7 @@ async def test_running_handler_may_end_when_the_service_stops(database: Database
     assert await state_of(database) == "done"
 
 
-async def test_handler_that_does_not_end_is_undone(
+async def test_handler_that_does_not_end_is_rolled_back(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if it had not been tried: free, and no attempt counted."""

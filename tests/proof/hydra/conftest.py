@@ -31,6 +31,6 @@ def caller(
 
 @pytest.fixture
 def registered(endpoints: Endpoints) -> Iterator[Machine]:
-    """Return a machine whose tokens live as long as the provider lets them."""
+    """Return a machine whose tokens have the provider's default lifetime."""
     with machine(endpoints) as client:
         yield client

@@ -26,12 +26,12 @@ KEYS = "/.well-known/jwks.json"
 
 SCOPES = "read:widgets write:widgets"
 SETTINGS = {"CLOCK_LEEWAY": "0", "IDP_TIMEOUT": "5"}
-"""An expiry is one to the second, and a machine that is busy is given time."""
+"""Seconds to wait for an expiry, also on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where a Hydra listens, two addresses without a path, and what it calls itself."""
+    """The two base URLs of a Hydra, and its issuer."""
 
     public: str
     admin: str
@@ -50,7 +50,7 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A client of its own at the provider, with the calls that its owner and an operator make."""
+    """A registered client, with the calls of its owner and of an operator."""
 
     id: str
     secret: str
@@ -65,7 +65,7 @@ class Machine:
         return token
 
     def revoke(self, token: str) -> None:
-        """End one token, as the client."""
+        """Revoke one token, as the client."""
         self._post("/oauth2/revoke", {"token": token})
 
     def delete(self) -> None:
@@ -81,9 +81,9 @@ class Machine:
 
 @contextmanager
 def machine(provider: Endpoints, lifespan: str | None = None) -> Iterator[Machine]:
-    """Register a client under a name of its own, and delete it at the end.
+    """Register a client with a unique id, and delete it at the end.
 
-    Its tokens live for `lifespan`, as `1s`.
+    Its tokens expire after `lifespan`, such as `1s`.
     """
     name = f"end-to-end-{uuid.uuid4()}"
     registration: dict[str, Any] = {
@@ -148,7 +148,7 @@ def wait_until_up(process: "subprocess.Popen[bytes]", caller: httpx.Client, log:
 
 
 def poll(call: Callable[[], httpx.Response], status: int, seconds: float = 10) -> httpx.Response:
-    """Repeat `call` until it has `status`, or return its last answer after `seconds`."""
+    """Repeat `call` until it has `status`, or return the last response after `seconds`."""
     deadline = time.monotonic() + seconds
     answer = call()
     while answer.status_code != status and time.monotonic() < deadline:
@@ -158,7 +158,7 @@ def poll(call: Callable[[], httpx.Response], status: int, seconds: float = 10) -
 
 
 def assert_invalid_token(response: httpx.Response) -> None:
-    """Check that the caller is told to get another token, and nothing else."""
+    """Check for a 401 `invalid_token` without further details."""
     assert response.status_code == 401
     assert response.headers["www-authenticate"].endswith(', error="invalid_token"')
     assert response.json() == {"detail": "Invalid or expired token"}

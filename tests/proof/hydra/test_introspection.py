@@ -1,4 +1,4 @@
-"""What becomes of tokens that die before their time, when the provider is asked about each."""
+"""Tokens that end before they expire, in introspection mode."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.hydra.machines import Endpoints, Machine, assert_invalid_token, servi
 
 
 def test_a_revoked_token_is_refused(caller: httpx.Client, registered: Machine) -> None:
-    """A revocation shows at the next call, at the latest where it would do harm."""
+    """At the next request, or with caching at the latest on a route that bypasses the cache."""
     token = registered.token()
     before = caller.delete("/widgets/none", headers=bearer(token))
 
@@ -22,7 +22,7 @@ def test_a_revoked_token_is_refused(caller: httpx.Client, registered: Machine) -
 
 
 def test_tokens_of_a_deleted_client_are_refused(caller: httpx.Client, registered: Machine) -> None:
-    """Deleting a client locks it out, tokens and all."""
+    """Deleting a client revokes its tokens."""
     token = registered.token()
     before = caller.delete("/widgets/none", headers=bearer(token))
 
@@ -36,7 +36,7 @@ def test_tokens_of_a_deleted_client_are_refused(caller: httpx.Client, registered
 def test_the_public_listener_is_the_wrong_one(
     endpoints: Endpoints, registered: Machine, tmp_path: Path
 ) -> None:
-    """A mistake in our settings says nothing about the token, so it is no 401."""
+    """A wrong setting says nothing about the token, so the status is not 401."""
     wrong = replace(endpoints, admin=endpoints.public)
     with service(wrong, tmp_path) as caller:
         response = caller.get("/widgets", headers=bearer(registered.token()))

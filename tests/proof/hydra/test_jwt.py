@@ -1,7 +1,7 @@
-"""Revoked tokens and withdrawn keys, where the service verifies tokens by itself.
+"""Revoked tokens and withdrawn keys, in jwt mode.
 
-A service waits half a minute from one call for keys to the next. Where a test depends on that, time
-goes faster for the service: `hurried` is the application with such a clock.
+Tests that depend on the time between fetches of keys use `hurried`, the application with an
+accelerated clock.
 """
 
 import base64
@@ -33,11 +33,11 @@ from tests.hydra.machines import (
 
 ACCESS_TOKENS = "hydra.jwt.access-token"
 SPEED = 60
-"""Seconds that pass for a hurried service in one. A token of an hour is over in a minute there."""
+"""How many times as fast the clock is. A token of an hour expires after a minute."""
 
 
 def hurried() -> FastAPI:
-    """Put together a service for which time goes faster, from now on."""
+    """Create the application with an accelerated clock."""
     begin = time.time()
     from app.main import create_app
 
@@ -46,7 +46,7 @@ def hurried() -> FastAPI:
 
 @contextmanager
 def hurried_service(provider: Endpoints, folder: Path) -> Iterator[httpx.Client]:
-    """Run a hurried service and return a caller of it."""
+    """Run a service with an accelerated clock, and return a client of it."""
     factory = f"{__name__}:{hurried.__name__}"
     with service(provider, folder, factory, JWT_ALGORITHMS="RS256,ES256") as caller:
         poll(lambda: caller.get("/health/ready"), 200)
@@ -64,7 +64,7 @@ class Operator:
         self._made: list[str] = []
 
     def rotate(self, algorithm: str = "RS256") -> str:
-        """Have tokens signed by a new key from now on, and return its name."""
+        """Sign tokens with a new key from now on, and return its id."""
         name = f"end-to-end-{uuid.uuid4()}"
         wanted = {"alg": algorithm, "use": "sig", "kid": name}
         self._http.post(self._url, json=wanted).raise_for_status()
@@ -72,12 +72,12 @@ class Operator:
         return name
 
     def withdraw(self, name: str) -> None:
-        """Delete a key that was made here."""
+        """Delete a key that this test created."""
         self._http.delete(f"{self._url}/{name}").raise_for_status()
         self._made.remove(name)
 
     def withdraw_all(self) -> None:
-        """Delete what was made here: the provider signs with its own key again."""
+        """Delete all keys that this test created, so the provider signs with its own key again."""
         for name in list(self._made):
             self.withdraw(name)
         self._http.close()
@@ -85,7 +85,7 @@ class Operator:
 
 @pytest.fixture
 def operator(endpoints: Endpoints) -> Iterator[Operator]:
-    """Return who may change keys. None of them stays."""
+    """Return an operator. Its keys are deleted at the end."""
     person = Operator(endpoints)
     try:
         yield person
@@ -94,11 +94,11 @@ def operator(endpoints: Endpoints) -> Iterator[Operator]:
 
 
 def status(caller: httpx.Client, token: str) -> int:
-    """Return what comes of a call with `token`."""
+    """Return the status of a call with `token`."""
     return caller.get("/widgets", headers=bearer(token)).status_code
 
 
-def test_a_revoked_token_passes_until_it_expires(
+def test_a_revoked_token_is_accepted_until_it_expires(
     caller: httpx.Client, endpoints: Endpoints
 ) -> None:
     """The provider is not called, so a revocation has no effect before the token expires."""
@@ -112,8 +112,8 @@ def test_a_revoked_token_passes_until_it_expires(
     assert_invalid_token(expired)
 
 
-def test_a_token_of_a_deleted_client_passes_too(caller: httpx.Client, registered: Machine) -> None:
-    """Deleting a client keeps it from new tokens only."""
+def test_a_token_of_a_deleted_client_is_accepted(caller: httpx.Client, registered: Machine) -> None:
+    """A deleted client only gets no new tokens."""
     token = registered.token()
     registered.delete()
 
@@ -121,10 +121,10 @@ def test_a_token_of_a_deleted_client_passes_too(caller: httpx.Client, registered
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-def test_a_rotation_goes_unnoticed(
+def test_a_rotation_refuses_no_token(
     endpoints: Endpoints, registered: Machine, operator: Operator, tmp_path: Path, algorithm: str
 ) -> None:
-    """The first token of a new key has the keys fetched, and those of the old one stay good."""
+    """The first token of a new key causes a fetch, and tokens of the old key stay valid."""
     with hurried_service(endpoints, tmp_path) as caller:
         old = registered.token()
         before = status(caller, old)
@@ -140,7 +140,7 @@ def test_a_rotation_goes_unnoticed(
 def test_a_withdrawn_key_is_refused(
     endpoints: Endpoints, registered: Machine, operator: Operator, tmp_path: Path
 ) -> None:
-    """The way to end all tokens at once: it takes effect with the next set of keys."""
+    """Withdrawing a key ends all of its tokens after the next fetch."""
     leaked = operator.rotate()
     with hurried_service(endpoints, tmp_path) as caller:
         stolen = registered.token()
@@ -155,10 +155,10 @@ def test_a_withdrawn_key_is_refused(
     assert_invalid_token(refused)
 
 
-def test_a_service_that_starts_later_never_knew_the_key(
+def test_a_service_that_starts_later_refuses_the_key(
     endpoints: Endpoints, registered: Machine, operator: Operator, tmp_path: Path
 ) -> None:
-    """A token of a key that is gone is refused, however much of its time is left."""
+    """Even if its tokens have not expired."""
     leaked = operator.rotate()
     token = registered.token()
     operator.withdraw(leaked)
@@ -181,7 +181,7 @@ FORGED: dict[str, dict[str, Any]] = {
 def test_a_forged_token_is_refused(
     caller: httpx.Client, registered: Machine, header: dict[str, Any]
 ) -> None:
-    """All that a real token says, signed by somebody else."""
+    """The claims of a real token, signed with another key."""
     token = registered.token()
     claims = json.loads(jws.get_unverified_claims(token))
     key = rsa.generate_private_key(65_537, 2048)
@@ -201,7 +201,7 @@ def test_a_forged_token_is_refused(
 def test_the_admin_listener_is_the_wrong_one(
     endpoints: Endpoints, registered: Machine, tmp_path: Path
 ) -> None:
-    """It has no such page. A mistake in our settings says nothing about the token: no 401."""
+    """It has no keys. A wrong setting says nothing about the token, so the status is not 401."""
     with service(endpoints, tmp_path, OLYMPUS_JWKS_URL=endpoints.admin + KEYS) as caller:
         response = caller.get("/widgets", headers=bearer(registered.token()))
         ready = caller.get("/health/ready")

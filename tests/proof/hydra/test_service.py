@@ -1,4 +1,4 @@
-"""What holds for every token of a real provider: let in, refused, or short of a right."""
+"""Tokens of a real provider in any mode: accepted, refused, or without a scope."""
 
 import httpx
 import pytest
@@ -8,12 +8,12 @@ from tests.hydra.machines import Endpoints, Machine, assert_invalid_token, machi
 
 
 def test_the_service_is_ready(caller: httpx.Client) -> None:
-    """Readiness is a question that the provider answered."""
+    """Readiness includes a successful call to the provider."""
     assert caller.get("/health/ready").json() == {"status": "ok"}
 
 
-def test_a_token_for_this_service_is_let_in(caller: httpx.Client, registered: Machine) -> None:
-    """A machine's token stands for the client itself."""
+def test_a_token_for_this_service_is_accepted(caller: httpx.Client, registered: Machine) -> None:
+    """The subject of a machine's token is the client."""
     response = caller.get("/widgets", headers=bearer(registered.token()))
 
     assert response.status_code == 200
@@ -40,7 +40,7 @@ def test_a_token_without_audience_is_refused(caller: httpx.Client, registered: M
 
 
 def test_a_missing_scope_is_named(caller: httpx.Client, registered: Machine) -> None:
-    """The token is fine, so the caller learns which right it has to ask for."""
+    """The token is valid, so the caller learns which scope it lacks."""
     headers = bearer(registered.token(scope="read:widgets"))
 
     response = caller.post("/widgets", headers=headers, json={"name": "lever"})
@@ -52,7 +52,7 @@ def test_a_missing_scope_is_named(caller: httpx.Client, registered: Machine) -> 
 
 
 def test_an_expired_token_is_refused(caller: httpx.Client, endpoints: Endpoints) -> None:
-    """A token lives as long as its client is registered for, here a second."""
+    """Tokens of this client expire after a second."""
     with machine(endpoints, lifespan="1s") as short_lived:
         headers = bearer(short_lived.token())
 
@@ -63,5 +63,5 @@ def test_an_expired_token_is_refused(caller: httpx.Client, endpoints: Endpoints)
 
 @pytest.mark.parametrize("token", ["garbage", "a" * 94, "ory_rt_" + "a" * 87])
 def test_garbage_is_refused(caller: httpx.Client, token: str) -> None:
-    """Whatever it looks like, it was not issued."""
+    """The provider did not issue it."""
     assert_invalid_token(caller.get("/widgets", headers=bearer(token)))

@@ -1,1 +1,1 @@
-"""Proofs that replay what a real Hydra v26.2.0 said. They are laid into a service's tests."""
+"""Proofs that replay recorded responses of Hydra v26.2.0, laid beside a service's tests."""

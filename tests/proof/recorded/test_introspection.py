@@ -1,4 +1,4 @@
-"""The recorded introspections: what the service makes of each, and the local provider's shapes."""
+"""The service's status for each recorded introspection; the local provider has the same shapes."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ ACCEPTED = {
 
 
 def expected_status(name: str) -> int:
-    """Return what a caller sees whose token is answered like that."""
+    """Return the status of a request whose token has that introspection."""
     return 200 if name in ACCEPTED else 401 if INTROSPECTIONS[name]["status"] == 200 else 503
 
 

@@ -62,7 +62,7 @@ const configuration = {
   pkce: { required: () => false },
 }
 
-// Whoever `login_hint` names is signed in, and agrees to everything.
+// Signs the user in whom `login_hint` names, with consent to everything.
 async function signIn(provider, request, response) {
   const { params } = await provider.interactionDetails(request, response)
   const accountId = params.login_hint

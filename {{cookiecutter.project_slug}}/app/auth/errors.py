@@ -1,13 +1,5 @@
 """Why a request is refused, and what the caller sees.
 
-AuthError
-    NotAuthenticated       401  no token was sent
-    InvalidRequest         400  the token was sent in more than one way
-    InvalidToken           401  a new token may help
-    InsufficientScope      403  the token is fine, a right is missing
-    WrongCaller            403  the token is fine, the kind of caller is not
-    ProviderUnavailable    503  the provider gave no usable response; the token may be good
-
 Every refusal carries a `reason`: a fixed word for the log. No claim, no token and no response of
 the provider goes into an exception, so none of them can leak through one.
 """
@@ -22,15 +14,17 @@ from pydantic import BaseModel
 class AuthError(HTTPException):
     """A refusal, which FastAPI turns into a response in mounted applications too."""
 
-    has_challenge: ClassVar[bool] = True
-    """Whether another token may help."""
+    status: ClassVar[int]
+    message: str
     code: ClassVar[str | None] = None
     """The `error` of the challenge (RFC 6750, section 3.1)."""
+    has_challenge: ClassVar[bool] = True
+    """Whether another token may help."""
     scopes: Sequence[str] = ()
-    """The `scope` of the challenge."""
+    """The scopes that the route needs, if one is missing."""
 
-    def __init__(self, status: int, detail: str, reason: str) -> None:
-        super().__init__(status, detail)
+    def __init__(self, reason: str) -> None:
+        super().__init__(self.status, self.message)
         self.reason = reason
 
     def __str__(self) -> str:
@@ -52,45 +46,39 @@ class AuthError(HTTPException):
 class NotAuthenticated(AuthError):
     """No token was sent. Nothing was wrong with it, so the challenge has no error code."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(401, "Not authenticated", reason)
+    status, message = 401, "Not authenticated"
 
 
 class InvalidRequest(AuthError):
     """The token was sent in more than one way (RFC 6750, section 3.1)."""
 
-    code = "invalid_request"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(400, "Invalid request", reason)
+    status, message, code = 400, "Invalid request", "invalid_request"
 
 
 class InvalidToken(AuthError):
     """The token is not good, or not for this service. The caller never learns which rule failed."""
 
-    code = "invalid_token"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(401, "Invalid or expired token", reason)
+    status, message, code = 401, "Invalid or expired token", "invalid_token"
 
 
 class InsufficientScope(AuthError):
-    """The token is good, but lacks one of the scopes of the route."""
+    """The token is good, but lacks one of `scopes`, which the route needs."""
 
-    code = "insufficient_scope"
+    status, message, code = 403, "insufficient_scope", "insufficient_scope"
 
     def __init__(self, scopes: Sequence[str]) -> None:
-        super().__init__(403, "insufficient_scope", "scope")
+        super().__init__("scope")
         self.scopes = scopes
 
 
 class WrongCaller(AuthError):
     """The route is for users only, or for machines only."""
 
-    has_challenge = False
+    status, has_challenge = 403, False
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(403, detail, "caller")
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__("caller")
 
 
 class ProviderUnavailable(AuthError):
@@ -99,10 +87,10 @@ class ProviderUnavailable(AuthError):
     Never a 401: clients discard good tokens on a 401.
     """
 
-    has_challenge = False
+    status, message, has_challenge = 503, "Identity provider unavailable", False
 
     def __init__(self, reason: str, retry_after: int = 5) -> None:
-        super().__init__(503, "Identity provider unavailable", reason)
+        super().__init__(reason)
         self.retry_after = retry_after
         self.headers = {"Retry-After": str(retry_after)}
 

@@ -3,36 +3,29 @@
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from pydantic import BaseModel
 
 
-class ResourceMetadata(BaseModel):
-    """The metadata of a protected resource (RFC 9728, section 2)."""
-
-    resource: str
-    authorization_servers: list[str] | None
-    scopes_supported: list[str]
-    bearer_methods_supported: list[str] = ["header"]
-
-
-def metadata_url(resource: str) -> str:
+def metadata_url(resource: str | None) -> str | None:
     """Return where the metadata of the resource at the URL `resource` is (section 3.1)."""
+    if resource is None:
+        return None
     parts = urlsplit(resource)
     path = "/.well-known/oauth-protected-resource" + ("" if parts.path == "/" else parts.path)
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def add_metadata(app: FastAPI, resource: str, issuer: str | None) -> None:
-    """Serve the metadata. `resource` is the public URL of this service."""
-    path = urlsplit(metadata_url(resource)).path
+    """Serve the metadata (section 2). `resource` is the public URL of this service."""
 
-    @app.get(path, response_model_exclude_none=True, include_in_schema=False)
-    async def read_metadata() -> ResourceMetadata:
-        return ResourceMetadata(
-            resource=resource,
-            authorization_servers=[issuer] if issuer else None,
-            scopes_supported=scopes_of(app),
-        )
+    @app.get(urlsplit(metadata_url(resource) or "").path, include_in_schema=False)
+    async def read_metadata() -> dict[str, object]:
+        issuers = {"authorization_servers": [issuer]} if issuer else {}
+        return {
+            "resource": resource,
+            **issuers,
+            "scopes_supported": scopes_of(app),
+            "bearer_methods_supported": ["header"],
+        }
 
 
 def scopes_of(app: FastAPI) -> list[str]:

@@ -124,8 +124,8 @@ MALFORMED: dict[str, list[object]] = {
     "sub": [["s3cret"], 7, True],
     "client_id": [{"s3cret": 1}],
     "aud": [7, [7], {}],
-    "scope": [7, ["a", 7]],
-    "exp": [True, "1800000000", 10**400, float("inf")],
+    "scp": [7, ["a", 7]],
+    "exp": [True, "1800000000", 10**400],
     "iat": [[]],
     "token_use": [1],
 }
@@ -139,8 +139,15 @@ def test_claim_of_another_type(name: str, value: object) -> None:
     with pytest.raises(MalformedClaims) as refusal:
         parse_claims({name: value})
 
-    assert str(refusal.value) == {"scope": "scp"}.get(name, name)
+    assert refusal.value.args[0][0] == name
+    assert "s3cret" not in str(refusal.value)
     assert refusal.value.__suppress_context__
+
+
+def test_infinite_number() -> None:
+    """JSON has `1e400`. A route that returns it would fail."""
+    with pytest.raises(MalformedClaims):
+        parse_claims(parse_object(b'{"ext": [{"a": -1e400}]}'))
 
 
 def test_further_claims_are_read_only() -> None:
@@ -158,7 +165,6 @@ NOT_JSON = {
     "a list": b"[]",
     "a name twice": b'{"a": {"b": 1, "b": 2} }',
     "not a number": b'{"a": NaN}',
-    "infinite": b'{"a": [{"b": -1e400}]}',
     "half a surrogate pair": b'{"a": "\\ud800"}',
     "not UTF-8": b'{"a": "\xff"}',
     "too deep": b'{"a": ' + b"[" * 5000,

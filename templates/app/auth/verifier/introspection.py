@@ -9,7 +9,7 @@ import httpx
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.auth.provider import ProviderEndpoint, network
+from app.auth.provider import HEADERS, ProviderEndpoint, network
 from app.settings import IntrospectionSettings, Settings
 
 PROBE = "readiness-probe"
@@ -52,7 +52,8 @@ async def open_verifier(
     settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Callable[[], float]
 ) -> AsyncIterator[ProviderVerifier]:
     """Open the verifier for the life of the service."""
-    url, headers = settings.hydra_introspect_url, form_headers(settings)
+    # Prepared once: to parse them took half of the time that a request needs to be built.
+    url, headers = httpx.URL(settings.hydra_introspect_url), httpx.Headers(form_headers(settings))
     async with transport or network() as opened:
         endpoint = ProviderEndpoint(opened, "POST", url, headers, settings.idp_timeout, clock)
         yield ProviderVerifier(endpoint)
@@ -63,7 +64,7 @@ def form_headers(settings: IntrospectionSettings) -> dict[str, str]:
 
     They are sent as HTTP Basic, form-encoded (RFC 6749, section 2.3.1).
     """
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = {**HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
     user, password = settings.hydra_admin_user, settings.hydra_admin_pass
     if user is not None and password is not None:
         pair = f"{quote_plus(user)}:{quote_plus(password.get_secret_value())}"

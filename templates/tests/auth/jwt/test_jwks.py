@@ -239,7 +239,7 @@ def test_a_bad_answer_never_replaces_good_keys(
 
 
 @pytest.mark.parametrize("bad", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
-def test_without_keys_nothing_is_accepted_and_nobody_is_blamed(
+def test_without_keys_nothing_is_accepted_or_refused(
     client: TestClient, issuer: Issuer, clock: Clock, bad: Callable[[], httpx.Response]
 ) -> None:
     """The service starts all the same, is not ready, and recovers by itself."""

@@ -1,7 +1,6 @@
 """Responses that introspection has to withstand: the attack list of this service."""
 
 import base64
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -27,12 +26,17 @@ GOOD: dict[str, object] = {
     "token_use": "access_token",
 }
 Document = dict[str, object]
-Beside = Callable[..., TestClient]
 
 
 def but(**changes: object) -> Document:
     """Return the good response with changes. `None` leaves a claim out."""
     return {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
+
+
+def beside(start: Start, response: Document | httpx.Response) -> TestClient:
+    """Start the service beside a provider with one response for every request."""
+    sent = response if isinstance(response, httpx.Response) else httpx.Response(200, json=response)
+    return start(httpx.MockTransport(lambda _: sent))
 
 
 def status(client: TestClient, token: str = "opaque") -> int:
@@ -51,8 +55,8 @@ ACCEPTED: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("document", ACCEPTED.values(), ids=ACCEPTED)
-def test_good_response(answer: Beside, document: Document) -> None:
-    assert status(answer(document)) == 200
+def test_good_response(start: Start, document: Document) -> None:
+    assert status(beside(start, document)) == 200
 
 
 REFUSED: dict[str, Document] = {
@@ -78,9 +82,9 @@ REFUSED: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("document", REFUSED.values(), ids=REFUSED)
-def test_refused_token(answer: Beside, document: Document) -> None:
+def test_refused_token(start: Start, document: Document) -> None:
     """The caller learns `invalid_token` and never which claim was wrong."""
-    response = answer(document).get("/probe", headers=bearer("opaque"))
+    response = beside(start, document).get("/probe", headers=bearer("opaque"))
 
     assert response.status_code == 401
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
@@ -115,9 +119,9 @@ UNUSABLE: dict[str, Document | httpx.Response] = {
 
 
 @pytest.mark.parametrize("response", UNUSABLE.values(), ids=UNUSABLE)
-def test_unusable_response(answer: Beside, response: Document | httpx.Response) -> None:
+def test_unusable_response(start: Start, response: Document | httpx.Response) -> None:
     """The provider breaks the protocol: not the caller's fault, and no reason to accept a token."""
-    refused = answer(response).get("/probe", headers=bearer("opaque"))
+    refused = beside(start, response).get("/probe", headers=bearer("opaque"))
 
     assert refused.status_code == 503
     assert refused.json() == {"detail": "Identity provider unavailable"}
@@ -125,9 +129,9 @@ def test_unusable_response(answer: Beside, response: Document | httpx.Response) 
     assert refused.headers["retry-after"] == "5"
 
 
-def test_rate_limit_is_passed_on(answer: Beside) -> None:
+def test_rate_limit_is_passed_on(start: Start) -> None:
     """As a 503, because the caller did nothing wrong, with the provider's own wait."""
-    client = answer(httpx.Response(429, headers={"Retry-After": "7"}))
+    client = beside(start, httpx.Response(429, headers={"Retry-After": "7"}))
     response = client.get("/probe", headers=bearer("opaque"))
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "7")
@@ -161,9 +165,9 @@ NOT_READY: dict[str, Document | httpx.Response] = {
 
 
 @pytest.mark.parametrize("response", NOT_READY.values(), ids=NOT_READY)
-def test_not_ready(answer: Beside, response: Document | httpx.Response) -> None:
+def test_not_ready(start: Start, response: Document | httpx.Response) -> None:
     """The probe is a token that was never issued."""
-    ready = answer(response).get("/health/ready")
+    ready = beside(start, response).get("/health/ready")
 
     assert (ready.status_code, ready.json()["missing"]) == (503, ["identity provider"])
 

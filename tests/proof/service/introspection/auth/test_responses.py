@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies
 
 from app.auth.claims import MalformedClaims, parse_object
-from tests.auth.test_verifier import AUDIENCE, GOOD, ISSUER, NOW, Beside, body, but, status
+from tests.auth.test_verifier import AUDIENCE, GOOD, ISSUER, NOW, beside, body, but, status
 from tests.conftest import Start
 
 ACCEPTED = {
@@ -22,8 +22,8 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("document", ACCEPTED.values(), ids=ACCEPTED)
-def test_good_response(answer: Beside, document: dict[str, object]) -> None:
-    assert status(answer(document)) == 200
+def test_good_response(start: Start, document: dict[str, object]) -> None:
+    assert status(beside(start, document)) == 200
 
 
 REFUSED = {
@@ -42,8 +42,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("document", REFUSED.values(), ids=REFUSED)
-def test_refused_token(answer: Beside, document: dict[str, object]) -> None:
-    assert status(answer(document)) == 401
+def test_refused_token(start: Start, document: dict[str, object]) -> None:
+    assert status(beside(start, document)) == 401
 
 
 def test_no_leeway_is_exact(start: Start) -> None:
@@ -87,8 +87,8 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("response", UNUSABLE.values(), ids=UNUSABLE)
-def test_unusable_response(answer: Beside, response: dict[str, object] | httpx.Response) -> None:
-    assert status(answer(response)) == 503
+def test_unusable_response(start: Start, response: dict[str, object] | httpx.Response) -> None:
+    assert status(beside(start, response)) == 503
 
 
 FAILURES = {

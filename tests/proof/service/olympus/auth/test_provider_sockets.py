@@ -7,6 +7,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -31,7 +32,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 def endpoint_of(
     transport: httpx.AsyncBaseTransport, url: str = "http://localhost"
 ) -> ProviderEndpoint:
-    return ProviderEndpoint(transport, "POST", url, {}, PATIENCE, time.time)
+    return ProviderEndpoint(transport, "POST", httpx.URL(url), httpx.Headers(), PATIENCE, time.time)
 
 
 class Server:
@@ -89,7 +90,7 @@ async def outcome(server: Server, limit: float = PATIENCE, scheme: str = "http")
     async with server as address, network() as transport:
         url = f"{scheme}://{address}"
         try:
-            endpoint = ProviderEndpoint(transport, "POST", url, {}, limit, time.time)
+            endpoint = replace(endpoint_of(transport, url), time_limit=limit)
             return (await endpoint.call(b"token=x")).decode()
         except ProviderUnavailable as refusal:
             return refusal.reason

@@ -1,0 +1,45 @@
+"""What the service counts, for Prometheus. The names are listed in the README."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from prometheus_client import Counter, Histogram, start_http_server
+
+logger = logging.getLogger("app.metrics")
+
+REQUESTS = Counter("http_requests", "Requests by route", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram("http_request_duration_seconds", "Time to respond", ["method", "route"])
+REFUSALS = Counter("auth_refusals", "Refused requests by reason", ["reason"])
+PROVIDER_CALLS = Counter("provider_calls", "Calls to the identity provider", ["outcome"])
+PROVIDER_SECONDS = Histogram("provider_call_duration_seconds", "Time of a call to the provider")
+
+
+@contextmanager
+def provider_call() -> Iterator[None]:
+    """Count a call to the identity provider, by `ok` or the reason of its failure."""
+    try:
+        with PROVIDER_SECONDS.time():
+            yield
+    except Exception as error:
+        PROVIDER_CALLS.labels(getattr(error, "reason", "error")).inc()
+        raise
+    PROVIDER_CALLS.labels("ok").inc()
+
+
+@asynccontextmanager
+async def serve_metrics(port: int | None) -> AsyncIterator[None]:
+    """Serve the metrics on a port of their own, so that they are not public by accident.
+
+    Serves none without a port, or if another process of this machine has it.
+    """
+    try:
+        server = start_http_server(port)[0] if port else None
+    except OSError as error:
+        logger.warning("no metrics are served port=%d reason=%s", port, error.strerror)
+        server = None
+    yield
+    if server is not None:
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
