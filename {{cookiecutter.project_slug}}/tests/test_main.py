@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.about import DESCRIPTION, TITLE
+from app.about import TITLE
 from app.settings import Settings
 from dev.provider import Provider
 from tests.callers import bearer
@@ -80,16 +80,14 @@ def test_protected_routes_document_refusals(operations: Operations) -> None:
         assert path in OPEN or documents is ("security" in operation)
 
 
-def test_document_names_the_service(client: TestClient) -> None:
-    info = client.get("/openapi.json").json()["info"]
+def test_documentation(start: Start) -> None:
+    """It names the service, and can be switched off."""
+    client, without = start(), start(DOCS_ENABLED="false")
 
-    assert (info["title"], info["description"]) == (TITLE, DESCRIPTION)
-
-
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
-def test_documentation_is_switched_off(start: Start, path: str) -> None:
-    assert start().get(path).status_code == 200
-    assert start(DOCS_ENABLED="false").get(path).status_code == 404
+    assert client.get("/openapi.json").json()["info"]["title"] == TITLE
+    for path in ("/docs", "/redoc", "/openapi.json"):
+        assert client.get(path).status_code == 200
+        assert without.get(path).status_code == 404
 
 
 BODIES = {

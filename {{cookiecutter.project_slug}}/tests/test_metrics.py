@@ -1,9 +1,6 @@
 """What Prometheus scrapes."""
 
-import socket
-
 import httpx
-import pytest
 from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
@@ -44,11 +41,3 @@ def test_metrics_have_a_port_of_their_own(start: Start) -> None:
 
     assert "http_requests_total" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
     assert client.get("/metrics").status_code == 404
-
-
-def test_taken_port_is_a_warning(start: Start, caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104
-        client = start(METRICS_PORT=str(taken.getsockname()[1]))
-
-        assert client.get("/health/live").status_code == 200
-    assert "no metrics are served" in caplog.text

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
-from pydantic import BaseModel
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
@@ -15,6 +14,7 @@ from app.auth import Principal, bearer
 from app.auth.token_first import check_tokens_first
 from tests.callers import bearer as header
 from tests.conftest import CallAs, IssueToken, Start
+from tests.probe import Note
 
 BARE = f'Bearer realm="{REALM}"'
 NOT_JSON = b'{"name": '
@@ -22,10 +22,6 @@ WITHOUT_SCOPE = ', error="insufficient_scope", scope="write:notes"'
 JSON = {"Content-Type": "application/json"}
 WRITE = ["write:notes"]
 Caller = Annotated[Principal, Security(bearer, scopes=WRITE)]
-
-
-class Note(BaseModel):
-    text: str
 
 
 def indirect(principal: Caller) -> Principal:
@@ -101,21 +97,6 @@ def test_good_token(as_user: CallAs, path: str) -> None:
 
     assert created.json() in ("anna: buy milk", "buy milk")
     assert malformed.status_code == 422
-
-
-def test_missing_scope_in_a_mounted_application(as_user: CallAs) -> None:
-    response = as_user("anna").post("/inner/notes", json={"text": "buy milk"})
-
-    assert response.status_code == 403
-    assert response.headers["www-authenticate"] == BARE + WITHOUT_SCOPE
-
-
-def test_document_names_scheme_and_scopes(client: TestClient) -> None:
-    document = client.get("/openapi.json").json()
-    scheme = document["components"]["securitySchemes"]["bearer"]
-
-    assert scheme == {"type": "http", "scheme": "bearer"}
-    assert document["paths"]["/notes"]["post"]["security"] == [{"bearer": WRITE}]
 
 
 @pytest.mark.parametrize("path", ["/notes/open", "/probe/open"])

@@ -1,4 +1,4 @@
-"""Bodies that are not read without a token, and routes that are included twice."""
+"""Bodies that are not read without a token, mounted applications, and routers included twice."""
 
 import pytest
 from fastapi import APIRouter, FastAPI, Security
@@ -6,19 +6,48 @@ from starlette.testclient import TestClient
 
 from app.auth import bearer
 from app.auth.token_first import check_tokens_first
-from tests.auth.test_bearer import BARE, JSON, NOT_JSON, PROTECTED, add_routes, create_open
-from tests.conftest import Start
+from tests.auth.test_bearer import (
+    BARE,
+    JSON,
+    NOT_JSON,
+    PROTECTED,
+    WITHOUT_SCOPE,
+    WRITE,
+    add_routes,
+    create_open,
+)
+from tests.conftest import CallAs, Start
 
 BODIES = {"nested": b"[" * 100_000, "another one": b'{"other": 1}'}
 
 
+@pytest.fixture
+def client(start: Start) -> TestClient:
+    return start(prepare=add_routes)
+
+
 @pytest.mark.parametrize("path", PROTECTED)
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_no_body_is_read(start: Start, path: str, body: bytes) -> None:
-    response = start(prepare=add_routes).post(path, content=body, headers=JSON)
+def test_no_body_is_read(client: TestClient, path: str, body: bytes) -> None:
+    response = client.post(path, content=body, headers=JSON)
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == BARE
+
+
+def test_missing_scope_in_a_mounted_application(as_user: CallAs) -> None:
+    response = as_user("anna").post("/inner/notes", json={"text": "buy milk"})
+
+    assert response.status_code == 403
+    assert response.headers["www-authenticate"] == BARE + WITHOUT_SCOPE
+
+
+def test_document_names_scheme_and_scopes(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    scheme = document["components"]["securitySchemes"]["bearer"]
+
+    assert scheme == {"type": "http", "scheme": "bearer"}
+    assert document["paths"]["/notes"]["post"]["security"] == [{"bearer": WRITE}]
 
 
 @pytest.fixture
