@@ -12,6 +12,9 @@ ROUNDS ?=
 # CHECK=1 makes it fail where a floor is not reached, PROFILE=introspection profiles that row instead.
 CHECK ?=
 PROFILE ?=
+# What `make release` makes.
+VERSION ?=
+ALL ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -19,7 +22,7 @@ export UV_PYTHON_DOWNLOADS := never
 # uv where there is one, else the one that `make` put into .venv.
 export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: help install render demo test test-fast test-slow bench lint
+.PHONY: help install render demo test test-fast test-slow bench lint release
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -56,3 +59,6 @@ lint: $(STAMP) ## Check all Python that is not part of a service: style, format,
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+release: $(STAMP) ## Check, bump, commit and tag a release: VERSION=1.2.0 (ALL=1 runs the slow tests too)
+	@$(BIN)/python -m release '$(VERSION)' $(if $(ALL),--all)

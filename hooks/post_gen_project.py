@@ -7,13 +7,18 @@ from pathlib import Path
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
 
 
+MAY_BE_EMPTY = {".vex"}
+"""The hidden folders of a project that an answer can leave empty."""
+
+
 def remove_empty_folders(root: Path) -> None:
     """Remove every folder below `root` that holds no file, the deepest first.
 
-    Hidden folders stay: in an existing project, one of them is `.git`.
+    Other hidden folders stay: in an existing project, one of them is `.git`.
     """
     for path in list(root.iterdir()):
-        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+        is_own = path.name in MAY_BE_EMPTY or not path.name.startswith(".")
+        if is_own and path.is_dir() and not path.is_symlink():
             remove_empty_folders(path)
             if not any(path.iterdir()):
                 path.rmdir()

@@ -25,6 +25,7 @@ DEPENDENCIES = frozenset(
         "cachetools",
         "fastapi",
         "fastapi-offline",
+        "httptools",
         "httpx",
         "httpx-aiohttp",
         "httpx2",
@@ -45,6 +46,8 @@ DEPENDENCIES = frozenset(
         "trustme",
         "types-python-jose",
         "uvicorn",
+        "uvloop",
+        "websockets",
     }
 )
 """The packages in the service's `pyproject.toml`. A project so named would depend on itself."""

@@ -45,3 +45,7 @@ def name(combination: Mapping[str, Answer]) -> str:
         else:
             words.append(f"{'with' if answer else 'no'}-{question.removeprefix('include_')}")
     return "-".join(words)
+
+
+if __name__ == "__main__":
+    print(json.dumps([name(combination) for combination in COMBINATIONS]))

@@ -12,6 +12,7 @@ import yaml
 
 from tests.combinations import COMBINATIONS, Answers, name
 from tests.project import Bake, Project
+from update.template import yours
 
 EXPECTED = Path(__file__).parent / "expected"
 FILES: dict[str, Any] = tomllib.loads((EXPECTED / "files.toml").read_text(encoding="utf-8"))
@@ -85,15 +86,17 @@ def test_nothing_is_left_of_answers_not_given(combination: Answers, project: Pro
 
 
 def test_nothing_is_about_the_template(project: Project) -> None:
-    """The project is the team's own. One paragraph of the README says where it comes from."""
+    """The project is the team's own. One section of the README says how to update it."""
     texts = project.texts()
-    for names_answers in (".cookiecutter.json", "app/about.py"):
-        del texts[names_answers]
+    for file in (".cookiecutter.json", "app/about.py", *WORDS["template"]["except"]):
+        del texts[file]
 
-    provenance = re.split(r"\n{2,}", texts.pop("README.md"))
+    texts["README.md"] = re.sub(
+        r"^## Updates$.*?(?=^## |\Z)", "", texts["README.md"], flags=re.M | re.S
+    )
     left = {file: found(WORDS["template"]["only"], text) for file, text in texts.items()}
 
-    assert len([1 for paragraph in provenance if found(WORDS["template"]["only"], paragraph)]) <= 1
+    assert "## Updates" in project.read("README.md")
     assert {file: lines for file, lines in left.items() if lines} == {}
 
 
@@ -195,8 +198,17 @@ def test_versions_are_bounded(project: Project) -> None:
 
     assert requirements
     assert [
-        r for r in requirements if not re.fullmatch(r"[\w.-]+(\[\w+\])?>=[\d.]+,<[\d.]+", r)
+        r
+        for r in requirements
+        if not re.fullmatch(r"[\w.-]+(\[\w+\])?>=[\d.]+,<[\d.]+(; sys_platform != 'win32')?", r)
     ] == []
+
+
+def test_cruft_skips_the_files_of_the_team(project: Project) -> None:
+    """Those that are marked, and no other."""
+    pyproject = tomllib.loads(project.read("pyproject.toml"))
+
+    assert pyproject["tool"]["cruft"]["skip"] == sorted(yours(project.path))
 
 
 def test_no_lockfile_and_no_secret_is_shipped(project: Project) -> None:

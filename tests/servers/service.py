@@ -50,7 +50,7 @@ class Service:
     def reason(self, token: str) -> str | None:
         """Return the reason in the log for the last refusal of `token`, if any."""
         digest = hashlib.sha256(token.encode()).hexdigest()[:12]
-        reasons = re.findall(rf"reason=(\w+) token={digest}$", self.process.output(), flags=re.M)
+        reasons = re.findall(rf"reason=(\w+) token={digest}\b", self.process.output())
         return reasons[-1] if reasons else None
 
 

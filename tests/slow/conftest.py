@@ -16,6 +16,7 @@ from tests.combinations import COMBINATIONS, OPTIONS, Answers, name
 from tests.conftest import GIT
 from tests.project import Project, render
 from tests.slow.pythons import python_for
+from tests.updates.repository import Releases, make_releases
 
 NOT_FOR_PROJECTS = re.compile(r"MAKE|MFLAGS|PYTEST_|COV|VIRTUAL_ENV|PYTHON(HOME|PATH)|HYDRA_|IDP_")
 
@@ -83,3 +84,9 @@ def install(into: Path, answers: Answers, python: str = sys.executable) -> Insta
         subprocess.run([*GIT, *command], cwd=project.path, check=True)
     project.make("install")
     return project
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    """The releases of the template: the last one, the tree, and a next one."""
+    return make_releases(tmp_path_factory.mktemp("releases"))

@@ -74,6 +74,15 @@ def test_it_keeps_the_contract(installed: Installed) -> None:
     assert seen >= expected
 
 
+def test_packages_that_nothing_imports_stay_away(installed: Installed) -> None:
+    """python-jose asks for those of a backend that is not used; ecdsa has CVE-2024-23342."""
+    found = installed.path.glob(".venv/lib/python3*/site-packages/*.dist-info")
+    packages = {path.name.split("-")[0] for path in found}
+
+    assert "uvicorn" in packages
+    assert packages.isdisjoint({"ecdsa", "pyasn1", "rsa", "watchfiles"})
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_answer_is_tested_with_each_python(version: str) -> None:
     """Of the versions that this machine has."""

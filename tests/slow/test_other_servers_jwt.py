@@ -77,7 +77,7 @@ def test_the_service_is_ready(caller: Service) -> None:
 @only_oidc_provider
 def test_keys_of_other_kinds_are_left_out(caller: Service) -> None:
     """The other keys are used, and the log says why these are not."""
-    caller.process.wait_for(r"keys replaced usable=2\n")
+    caller.process.wait_for(r"keys replaced usable=2\b")
 
     assert "key left out kid='ed25519-1' reason=EdDSA is not supported" in caller.process.output()
 

@@ -31,7 +31,7 @@ FETCH_INTERVAL = 10
 """Seconds, on the clock of the service, until tokens may cause another fetch."""
 PATIENCE = 10
 """Seconds that a test waits. Too short for a refresh after eight minutes on the slower clocks."""
-FETCHED = r"keys replaced usable=(\d+)\n"
+FETCHED = r"keys replaced usable=(\d+)\b"
 
 once = pytest.mark.parametrize("server", ["rotation-RS256"], indirect=True)
 """For tests that do not depend on the algorithm."""
@@ -213,7 +213,7 @@ def test_a_withdrawn_key_no_longer_counts(
 
 @once
 def test_unusable_keys_are_named(server: OidcProvider, start_service: StartHurried) -> None:
-    """The service is not ready, and says what its operator has to change."""
+    """The service is not ready, and its log says what its operator has to change."""
     token = server.machine_token()
     server.publish("ed25519-1")
     with start_service(HALF_A_MINUTE_A_SECOND) as caller:
@@ -222,7 +222,7 @@ def test_unusable_keys_are_named(server: OidcProvider, start_service: StartHurri
 
     assert_unavailable(response)
     assert ready.status_code == 503
-    assert "EdDSA is not supported" in ready.text
+    assert "EdDSA is not supported" in caller.process.output()
 
 
 def with_key_id(token: str, key_id: str) -> str:

@@ -1,8 +1,6 @@
 """The dependency of a protected route: from the `Authorization` header to a `Principal`.
 
-    async def read(principal: Annotated[Principal, Security(bearer, scopes=["read:widgets"])])
-
-It is one dependency, not a chain of them, as each one costs time at every request.
+A route has a parameter `Annotated[Principal, Security(bearer, scopes=["read:widgets"])]`.
 """
 
 import hashlib
@@ -135,7 +133,8 @@ def response_to(
     """Log a refusal and return the exception that becomes its response."""
     log_refusal(refusal, token)
     settings: Settings = scope["state"]["settings"]
-    refusal.add_challenge(REALM, metadata_url(settings.resource_url))
+    url = metadata_url(settings.resource_url) if settings.resource_url else None
+    refusal.add_challenge(REALM, url)
     if scope["type"] == "websocket" and "websocket.http.response" not in scope["extensions"]:
         return WebSocketException(WS_1008_POLICY_VIOLATION, refusal.detail)
     return refusal
@@ -145,10 +144,6 @@ def log_refusal(refusal: errors.AuthError, token: str | None) -> None:
     """Count and log a refusal. The token appears as the first digits of its hash."""
     REFUSALS.labels(refusal.reason).inc()
     level = logging.WARNING if isinstance(refusal, errors.ProviderUnavailable) else logging.INFO
-    logger.log(
-        level,
-        "request refused status=%d reason=%s token=%s",
-        refusal.status_code,
-        refusal.reason,
-        hashlib.sha256(token.encode()).hexdigest()[:12] if token else "-",
-    )
+    digest = hashlib.sha256(token.encode()).hexdigest()[:12] if token else "-"
+    values = refusal.status_code, refusal.reason, digest
+    logger.log(level, "request refused status=%d reason=%s token=%s", *values)

@@ -20,7 +20,7 @@ class MalformedClaims(ValueError):
 class Claims(BaseModel):
     """The claims of a token (RFC 7662, section 2.2; RFC 9068). `None` means absent.
 
-    Times are in seconds since 1970.
+    Times are in seconds since 1970. The remaining claims are in `model_extra`.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
@@ -56,16 +56,8 @@ class Claims(BaseModel):
 
     @property
     def owner(self) -> str | None:
-        """The subject: `sub`, else the client itself (RFC 9068, section 2.2).
-
-        Several servers send no `sub` for a machine's token.
-        """
+        """The subject, or the client of a machine's token, for which many servers send no `sub`."""
         return self.client_id if self.subject is None else self.subject
-
-    @property
-    def extra(self) -> Mapping[str, object]:
-        """The remaining claims, read-only all the way down."""
-        return MappingProxyType(self.model_extra or {})
 
 
 class TokenVerifier(Protocol):

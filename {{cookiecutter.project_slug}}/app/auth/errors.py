@@ -91,7 +91,6 @@ class ProviderUnavailable(AuthError):
 
     def __init__(self, reason: str, retry_after: int = 5) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
         self.headers = {"Retry-After": str(retry_after)}
 
 

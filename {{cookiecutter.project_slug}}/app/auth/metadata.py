@@ -5,10 +5,8 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 
-def metadata_url(resource: str | None) -> str | None:
+def metadata_url(resource: str) -> str:
     """Return where the metadata of the resource at the URL `resource` is (section 3.1)."""
-    if resource is None:
-        return None
     parts = urlsplit(resource)
     path = "/.well-known/oauth-protected-resource" + ("" if parts.path == "/" else parts.path)
     return f"{parts.scheme}://{parts.netloc}{path}"
@@ -17,7 +15,7 @@ def metadata_url(resource: str | None) -> str | None:
 def add_metadata(app: FastAPI, resource: str, issuer: str | None) -> None:
     """Serve the metadata (section 2). `resource` is the public URL of this service."""
 
-    @app.get(urlsplit(metadata_url(resource) or "").path, include_in_schema=False)
+    @app.get(urlsplit(metadata_url(resource)).path, include_in_schema=False)
     async def read_metadata() -> dict[str, object]:
         issuers = {"authorization_servers": [issuer]} if issuer else {}
         return {

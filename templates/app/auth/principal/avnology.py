@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from app.auth.claims import Claims
 from app.auth.errors import InvalidToken
@@ -43,13 +44,13 @@ class Principal:
             issuer=claims.issuer,
             expires_at=claims.expires_at,
             is_machine=subject == claims.client_id,
-            claims=claims.extra,
+            claims=MappingProxyType(claims.model_extra or {}),
         )
 
 
 def organization_of(claims: Claims) -> str | None:
     """Return the organization in either spelling. Refuse a token that names two."""
-    values = (claims.extra.get(name) for name in ORGANIZATION)
+    values = ((claims.model_extra or {}).get(name) for name in ORGANIZATION)
     names = {value for value in values if isinstance(value, str) and value}
     if len(names) > 1:
         raise InvalidToken("organization")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from app.auth.claims import Claims
 
@@ -36,5 +37,5 @@ class Principal:
             issuer=claims.issuer,
             expires_at=claims.expires_at,
             is_machine=subject == claims.client_id,
-            claims=claims.extra,
+            claims=MappingProxyType(claims.model_extra or {}),
         )

@@ -12,9 +12,6 @@ from app.auth.errors import InvalidToken, ProviderUnavailable
 from app.auth.provider import HEADERS, ProviderEndpoint, network
 from app.settings import IntrospectionSettings, Settings
 
-PROBE = "readiness-probe"
-"""A token that no provider issues. Its introspection proves that the provider can be called."""
-
 
 class ProviderVerifier:
     """Calls the provider for every token, so a revocation shows at the next request."""
@@ -41,7 +38,7 @@ class ProviderVerifier:
     async def check(self) -> None:
         """Introspect a token that cannot exist: URL, credentials and response must be right."""
         try:
-            await self.verify(PROBE)
+            await self.verify("readiness-probe")
         except InvalidToken:
             return
         raise ProviderUnavailable("active_probe")

@@ -8,16 +8,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
-from jose import backends
-from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken
 from app.auth.jwt.jwks import HARD_LIMIT, KeySet
-from app.auth.jwt.jws import parse_token
 from app.auth.policy import ACCESS_TOKEN
-from app.auth.provider import ProviderEndpoint, network
-from app.settings import JwtSettings, Settings
+from app.auth.provider import HEADERS, ProviderEndpoint, network
+from app.settings import Settings
 
 _OF_OTHER_TOKENS = {"nonce", "at_hash", "c_hash", "s_hash", "events"}
 
@@ -25,8 +22,7 @@ _OF_OTHER_TOKENS = {"nonce", "at_hash", "c_hash", "s_hash", "events"}
 class ProviderVerifier:
     """Accepts a token if the issuer signed it and it is an access token."""
 
-    def __init__(self, settings: JwtSettings, keys: KeySet) -> None:
-        self._algorithms = settings.jwt_algorithms
+    def __init__(self, keys: KeySet) -> None:
         self._keys = keys
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
@@ -34,17 +30,17 @@ class ProviderVerifier:
 
         Raises `InvalidToken`, or `ProviderUnavailable` while there are no keys to verify with.
         """
-        signed = parse_token(token, self._algorithms)
-        await self._keys.verify(signed)
+        signed = await self._keys.verify(token)
         try:
-            payload = parse_object(signed.payload)
-            document = {name: value for name, value in payload.items() if value is not None}
-            # What the issuer signs and names no use for is an access token, or refused below.
-            claims = parse_claims({"token_use": ACCESS_TOKEN, **document})
+            document = parse_object(signed.payload)
+            if document.get("token_use") is None:
+                # What the issuer signs and names no use for is an access token, or refused below.
+                document["token_use"] = ACCESS_TOKEN
+            claims = parse_claims(document)
         except MalformedClaims:
             raise InvalidToken("malformed_claims") from None
         check_required(claims)
-        check_access_token(signed.header.type, document, claims)
+        check_access_token(claims, document, signed.type)
         return claims
 
     async def check(self) -> None:
@@ -54,43 +50,33 @@ class ProviderVerifier:
 
 @asynccontextmanager
 async def open_verifier(
-    settings: Settings,
-    transport: httpx.AsyncBaseTransport | None,
-    clock: Callable[[], float],
+    settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Callable[[], float]
 ) -> AsyncIterator[ProviderVerifier]:
-    """Open the verifier for the life of the service, and start to fetch the keys.
-
-    Raises `RuntimeError` if python-jose would use its own arithmetic, which is slow and leaks time.
-    """
-    if (backends.RSAKey, backends.ECKey) != (CryptographyRSAKey, CryptographyECKey):
-        raise RuntimeError("python-jose lacks its backend: install python-jose[cryptography]")
+    """Open the verifier for the life of the service, and start to fetch the keys."""
+    url, headers = httpx.URL(settings.jwks_url), httpx.Headers(HEADERS)
     async with transport or network() as opened:
-        endpoint = ProviderEndpoint(
-            opened, "GET", settings.jwks_url, {}, settings.idp_timeout, clock
-        )
+        endpoint = ProviderEndpoint(opened, "GET", url, headers, settings.idp_timeout, clock)
         keys = KeySet(endpoint.call, settings.jwt_algorithms, clock)
         keys.start()
-        yield ProviderVerifier(settings, keys)
+        yield ProviderVerifier(keys)
         keys.close()
 
 
 def check_required(claims: Claims) -> None:
     """Refuse a token that leaves out what it is judged by (RFC 9068, section 2.2)."""
-    if claims.issuer is None or claims.expires_at is None or claims.issued_at is None:
-        raise InvalidToken("missing_claim")
-    if claims.subject is None or not (claims.client_id or "").strip():
+    required = (claims.issuer, claims.subject, claims.expires_at, claims.issued_at)
+    if None in required or not (claims.client_id or "").strip():
         raise InvalidToken("missing_claim")
 
 
-def check_access_token(kind: str, document: Mapping[str, object], claims: Claims) -> None:
+def check_access_token(claims: Claims, document: Mapping[str, object], kind: str) -> None:
     """Refuse the issuer's other signed tokens: ID, logout and security-event tokens.
 
     They share its keys, and in Hydra even the header `typ: JWT`. An access token of Hydra names its
     scopes; an ID token names the client as its audience and carries hashes or a nonce.
     """
-    if not _OF_OTHER_TOKENS.isdisjoint(document):
+    if not _OF_OTHER_TOKENS.isdisjoint(claims.model_extra or ()):
         raise InvalidToken("other_kind")
-    if kind == "at+jwt":
-        return
-    if not ("scp" in document or "scope" in document) or claims.audience == {claims.client_id}:
+    names_scopes = any(document.get(name) is not None for name in ("scp", "scope"))
+    if kind == "jwt" and (not names_scopes or claims.audience == {claims.client_id}):
         raise InvalidToken("other_kind")

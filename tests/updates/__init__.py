@@ -1,0 +1,1 @@
+"""Releases of the template, and services of a team that takes them."""

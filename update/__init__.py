@@ -1,0 +1,1 @@
+"""Updates of services, and changes of their choices. `UPGRADING.md` says how to run them."""
