@@ -151,13 +151,13 @@ def client(start: Start) -> TestClient:
 
 @pytest.fixture
 def token(provider: Provider) -> IssueToken:
-    """Issue a token: `token(["read:widgets"], subject="anna")`."""
+    """Issue a token: `token(["read:orders"], subject="anna")`."""
     return IssueToken(provider)
 
 
 @pytest.fixture
 def as_user(client: TestClient, token: IssueToken) -> CallAs:
-    """Call the service as a user: `as_user("anna", scopes=["read:widgets"]).get("/widgets")`."""
+    """Call the service as a user: `as_user("anna", scopes=["read:orders"]).get("/orders")`."""
     return CallAs(client, token, "subject")
 
 
