@@ -29,7 +29,6 @@ DEPENDENCIES = frozenset(
         "httpx",
         "httpx-aiohttp",
         "httpx2",
-        "hypothesis",
         "jiter",
         "mypy",
         "prometheus-client",

@@ -1,11 +1,14 @@
 """Further tests of a service, which are laid beside its own."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 from tests.combinations import Answers
 
 FURTHER = Path(__file__).parents[1] / "proof" / "service"
+PACKAGES = ("hypothesis>=6.170,<7", "trustme>=1.2,<2")
+"""What they import, and a service does not."""
 
 
 def folders(answers: Answers) -> list[str]:
@@ -27,6 +30,16 @@ def folders(answers: Answers) -> list[str]:
 
 def lay_further_tests(project: Path, answers: Answers) -> None:
     """Copy what is for a combination into `tests/` of its rendered project."""
+    shutil.copy(FURTHER / "conftest.py", project)
     for folder in folders(answers):
         if (FURTHER / folder).is_dir():
             shutil.copytree(FURTHER / folder, project / "tests", dirs_exist_ok=True)
+
+
+def install_packages(project: Path, *packages: str) -> None:
+    """Install packages beside those of a project."""
+    if not packages:
+        return
+    uv = shutil.which("uv") or project / ".venv/bin/uv"  # the one that its Makefile has installed
+    python = project / ".venv/bin/python"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)

@@ -46,13 +46,16 @@ def test_it_passes_its_own_checks(installed: Installed) -> None:
 
 
 def test_it_passes_its_own_tests(installed: Installed) -> None:
-    """With its minimum of coverage, without warnings, and with the Python of the combination."""
+    """With more coverage than its gate, without a warning, and with its own Python."""
     said = installed.make("test")
 
     assert f"-- Python {version_of(installed.python)}." in said
     (closing,) = re.findall(r"^=+ (.* passed.*) in .*=+$", said, flags=re.M)
     assert not re.search(r"failed|error|warning", closing)
-    assert re.search(r"^Required test coverage of 95(\.0)?% reached", said, flags=re.M)
+    (total,) = re.findall(
+        r"^Required test coverage of 90(?:\.0)?% reached. Total coverage: (\d+)", said, flags=re.M
+    )
+    assert int(total) >= 95
     print(closing)
 
 

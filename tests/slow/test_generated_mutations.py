@@ -12,7 +12,7 @@ from tests.mutations.coverage import Coverage
 from tests.mutations.mutants import Mutant, mutants
 from tests.mutations.unnoticed import UNNOTICED
 from tests.slow.conftest import Installed, environment, install
-from tests.slow.further import lay_further_tests
+from tests.slow.further import PACKAGES, install_packages, lay_further_tests
 
 RUNNER = Path(__file__).parents[1] / "mutations" / "runner.py"
 SECONDS = 20
@@ -60,6 +60,7 @@ def mutated(
     answers, files = request.param
     project = install(tmp_path_factory.mktemp("mutated"), answers)
     lay_further_tests(project.path, answers)
+    install_packages(project.path, *PACKAGES)
     subprocess.run(
         [project.path / ".venv/bin/python", "-m", "pytest", "-q", "--cov", "--cov-context=test"],
         cwd=project.path,

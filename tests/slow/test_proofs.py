@@ -9,10 +9,16 @@ import pytest
 
 from tests.combinations import Answers, name
 from tests.slow.conftest import environment, install
+from tests.slow.further import PACKAGES, install_packages
 
 PROOFS = Path(__file__).parents[1] / "proof"
 HANDLERS = "app/webhooks/handlers.py"
 """Proofs of the inbox replace this file by handlers that count."""
+FURTHER_PACKAGES = {
+    "test_cache_properties.py": PACKAGES,
+    "readme/test_recipes.py": ("aiosqlite>=0.22,<0.23", "sqlalchemy[asyncio]>=2.1,<3"),
+}
+"""Packages that a proof imports and its service may not have."""
 HYDRA = {name: os.environ.get(name, "") for name in ("HYDRA_PUBLIC_URL", "HYDRA_ADMIN_URL")}
 """The URLs of a real Hydra, for the proofs that run beside one."""
 
@@ -29,6 +35,7 @@ ROWS: list[tuple[str, Answers]] = [
     ("test_revocation_load.py", answers("sdk", caching=True, webhooks=True)),
     ("test_revocation_load.py", answers("jwt", caching=False, webhooks=True)),
     ("readme/test_recipes.py", answers("introspection", caching=False, webhooks=False)),
+    ("readme/test_recipes.py", answers("sdk", caching=True, webhooks=True)),
     ("recorded/test_introspection.py", answers("introspection", caching=False, webhooks=False)),
     ("recorded/test_jwt_provider.py", answers("jwt", caching=False, webhooks=False)),
     ("recorded/test_jwt_tokens.py", answers("jwt", caching=True, webhooks=False)),
@@ -47,6 +54,7 @@ def test_proof(proof: str, answers: Answers, tmp_path: Path) -> None:
     if proof.startswith("hydra/") and not all(HYDRA.values()):
         pytest.skip(f"no real Hydra: {' and '.join(HYDRA)} are not set")
     project = install(tmp_path, answers)
+    install_packages(project.path, *FURTHER_PACKAGES.get(proof, ()))
     subject, _, module = proof.rpartition("/")
     # A proof in a folder uses the fixtures of the service's own tests.
     folder = f"tests/{subject}" if subject else "proof"

@@ -54,7 +54,7 @@ async def order(
         found = await connection.execute(sa.select(orders))
         return len(found.all())
 '''
-ORDERS_TEST = '''"""Orders."""
+ORDERS_TEST = '''"""YOURS. Orders."""
 
 from starlette.testclient import TestClient
 
@@ -90,7 +90,7 @@ def write(file: Path, text: str, mode: str = "w") -> None:
 def grow(service: Path) -> None:
     """Add a router, a table, a setting, a resource, a check and a dependency."""
     write(service / "app/routes/orders.py", ORDERS)
-    write(service / "tests/test_orders.py", ORDERS_TEST)
+    write(service / "tests/routes/test_orders.py", ORDERS_TEST)
     write(service / "app/team_settings.py", SETTING, "a")
     edit(service / "pyproject.toml", r"^  # Yours\n", DEPENDENCIES)
     extensions = service / "app/extensions.py"
@@ -103,7 +103,8 @@ def grow(service: Path) -> None:
 
 def edit_the_rest(service: Path) -> None:
     """Delete the example, edit the README, and change a handler where there is one."""
-    (service / "app/routes/widgets.py").unlink()
+    for file in ("app/routes/widgets.py", "tests/routes/test_widgets.py"):
+        (service / file).unlink()
     edit(service / "app/extensions.py", "orders, widgets", "orders")
     edit(service / "app/extensions.py", r"orders\.router, widgets\.router", "orders.router")
     edit(service / "README.md", r"^## Working on it\n", "## Working on it\n\nCall Anna first.\n")

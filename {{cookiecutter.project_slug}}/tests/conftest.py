@@ -1,32 +1,31 @@
-"""The service as the tests see it: the real application, with the local identity provider."""
+"""The service as the tests see it: the real application beside the local identity provider.
+
+For your own tests: `client`, `token`, `as_user` and `as_machine`.
+"""
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import HealthCheck
-from hypothesis import settings as property_tests
 from starlette.testclient import TestClient
 
+from app import extensions
 from app.environment import FeatureSettings, InvalidSettings
 from app.settings import Settings
 from dev.environment import service_settings
 from dev.provider import Provider
-from tests.callers import Clock
+from tests import probe
+from tests.callers import Clock, bearer
+from tests.routes import VARIABLES
 
-ENVIRON = {**service_settings(), "IDP_TIMEOUT": "30"}
+ENVIRON = {**service_settings(), "IDP_TIMEOUT": "30", **VARIABLES}
 """What the service is started with: the local provider's addresses, and time on a busy machine."""
-# The same examples at every run. The first one takes long, as tables of Unicode are built for it.
-property_tests.register_profile(
-    "service", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-property_tests.load_profile("service")
-
 
 Kind = TypeVar("Kind", bound=FeatureSettings)
 
@@ -45,26 +44,65 @@ def problems(kind: type[FeatureSettings], **variables: str) -> list[str]:
     return str(refusal.value).splitlines()
 
 
-class IssueToken(Protocol):
-    """Issues a token at the local provider. Further arguments become claims of its answer."""
+@dataclass(frozen=True)
+class IssueToken:
+    """Issues tokens of the local provider: a user's, or without `subject` a machine's.
+
+    Further arguments become claims, as they are.
+    """
+
+    provider: Provider
 
     def __call__(
-        self, scopes: tuple[str, ...] = (), subject: str | None = None, **claims: Any
-    ) -> str: ...
+        self, scopes: Sequence[str] = (), subject: str | None = None, **claims: Any
+    ) -> str:
+        return self.provider.issue(scopes=scopes, subject=subject, **claims)
 
 
-class Start(Protocol):
-    """Starts the service. Variables come on top of `ENVIRON`; `transport` replaces the provider.
+@dataclass(frozen=True)
+class CallAs:
+    """Makes clients of the running service that send a token with each request."""
 
-    `prepare` may add routes to the application before it starts.
-    """
+    client: TestClient
+    token: IssueToken
+    argument: str
+    """What of a token has the name of the caller."""
+
+    def __call__(self, name: str, scopes: Sequence[str] = (), **claims: Any) -> TestClient:
+        good = self.token(scopes, **{self.argument: name}, **claims)
+        caller = TestClient(self.client.app, headers=bearer(good))
+        # What the lifespan opened, and the event loop that it belongs to.
+        caller.app_state.update(self.client.app_state)
+        caller.portal = self.client.portal
+        return caller
+
+
+@dataclass(frozen=True)
+class Start:
+    """Starts services beside the local provider."""
+
+    provider: Provider
+    clock: Clock
+    running: ExitStack
 
     def __call__(
         self,
         transport: httpx.AsyncBaseTransport | None = None,
         prepare: Callable[[FastAPI], None] | None = None,
         **variables: str,
-    ) -> TestClient: ...
+    ) -> TestClient:
+        """Start one. Variables come on top of `ENVIRON`, `transport` replaces the provider.
+
+        `prepare` may add routes to the application before it starts.
+        """
+        from app.main import create_app
+
+        settings = read_settings(Settings, **variables)
+        wire = transport or httpx.ASGITransport(self.provider)
+        app = create_app(settings, transport=wire, clock=self.clock)
+        if prepare is not None:
+            prepare(app)
+        return self.running.enter_context(TestClient(app))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,6 +115,11 @@ def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 environment.setenv(name, value)
             importlib.import_module("app.main")
         yield
+
+
+@pytest.fixture(autouse=True)
+def probe_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extensions, "routers", [*extensions.routers, probe.router])
 
 
 @pytest.fixture
@@ -97,50 +140,28 @@ def provider(clock: Clock) -> Provider:
 @pytest.fixture
 def start(provider: Provider, clock: Clock) -> Iterator[Start]:
     with ExitStack() as running:
-
-        def start(
-            transport: httpx.AsyncBaseTransport | None = None,
-            prepare: Callable[[FastAPI], None] | None = None,
-            **variables: str,
-        ) -> TestClient:
-            from app.main import create_app
-
-            settings = read_settings(Settings, **variables)
-            wire = transport or httpx.ASGITransport(provider)
-            app = create_app(settings, transport=wire, clock=clock)
-            if prepare is not None:
-                prepare(app)
-            return running.enter_context(TestClient(app))
-
-        yield start
+        yield Start(provider, clock, running)
 
 
 @pytest.fixture
 def client(start: Start) -> TestClient:
-    """Return a caller of the running service."""
+    """Return a client of the running service that sends no token."""
     return start()
 
 
 @pytest.fixture
 def token(provider: Provider) -> IssueToken:
-    """Return how your tests get a token: `token(scopes=("read:widgets",), subject="anna")`."""
-
-    def issue(scopes: tuple[str, ...] = (), subject: str | None = None, **claims: Any) -> str:
-        return provider.issue(scopes=scopes, subject=subject, **claims)
-
-    return issue
+    """Issue a token: `token(["read:orders"], subject="anna")`."""
+    return IssueToken(provider)
 
 
 @pytest.fixture
-def answer(start: Start) -> Callable[..., TestClient]:
-    """Start the service beside a provider that answers every question the same way."""
+def as_user(client: TestClient, token: IssueToken) -> CallAs:
+    """Call the service as a user: `as_user("anna", scopes=["read:orders"]).get("/orders")`."""
+    return CallAs(client, token, "subject")
 
-    def start_beside(response: httpx.Response | Mapping[str, object]) -> TestClient:
-        def handler(_: httpx.Request) -> httpx.Response:
-            if isinstance(response, httpx.Response):
-                return response
-            return httpx.Response(200, json=response)
 
-        return start(httpx.MockTransport(handler))
-
-    return start_beside
+@pytest.fixture
+def as_machine(client: TestClient, token: IssueToken) -> CallAs:
+    """Call the service as a client without a user: `as_machine("batch", scopes=["run:jobs"])`."""
+    return CallAs(client, token, "client_id")

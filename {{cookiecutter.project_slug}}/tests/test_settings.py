@@ -34,47 +34,30 @@ class WithTeam(Team, Settings):
     """The settings of a service with settings of its own."""
 
 
-def test_defaults() -> None:
-    settings = read_settings(Settings, IDP_TIMEOUT="")
-
-    assert settings.idp_timeout == 2
-    assert settings.request_max_bytes == 1_048_576
-    assert settings.resource_url is None
-    assert settings.log_level == "INFO"
-    assert settings.clock_leeway == 10
-    assert settings.allowed_client_ids == frozenset()
-    assert settings.accept_any_audience is False
-
-
-def test_values_are_parsed() -> None:
+def test_values() -> None:
+    """A blank counts as unset."""
+    blank = read_settings(Settings, IDP_TIMEOUT="", LOG_LEVEL="  ", REQUEST_MAX_BYTES="\t")
     settings = read_settings(Settings, AUDIENCE=" a , b,,c ", LOG_LEVEL="debug", idp_timeout="3")
 
+    assert (blank.idp_timeout, blank.clock_leeway, blank.log_level) == (2, 10, "INFO")
+    assert (blank.request_max_bytes, blank.resource_url) == (1_048_576, None)
+    assert (blank.allowed_client_ids, blank.accept_any_audience) == (frozenset(), False)
     assert settings.audience == {"a", "b", "c"}
-    assert settings.log_level == "DEBUG"
-
-
-def test_blank_means_unset() -> None:
-    settings = read_settings(Settings, IDP_TIMEOUT="  ", LOG_LEVEL="", REQUEST_MAX_BYTES="\t")
-
-    assert (settings.idp_timeout, settings.log_level) == (2, "INFO")
-    assert settings.request_max_bytes == 1_048_576
+    assert (settings.log_level, settings.idp_timeout) == ("DEBUG", 3)
 
 
 WRONG = {
-    "IDP_TIMEOUT": ["0", "-1", "31", "two", "1e400"],
-    "REQUEST_MAX_BYTES": ["0", "-1", "1.5", "1 MiB"],
+    "IDP_TIMEOUT": ["0", "31", "two"],
+    "REQUEST_MAX_BYTES": ["0", "1 MiB"],
     "CLOCK_LEEWAY": ["-1", "61"],
     "LOG_LEVEL": ["loud"],
-    "AUDIENCE": [",", " , "],
+    "AUDIENCE": [" , "],
     "ALLOWED_CLIENT_IDS": [","],
     "ACCEPT_ANY_AUDIENCE": ["perhaps"],
     "RESOURCE_URL": ["widgets.example", "http://widgets.example"],
 }
-NO_NUMBERS = {
-    name.upper(): ["nan", "inf", "hunter2"]
-    for name, field in WithTeam.model_fields.items()
-    if field.annotation in (int, float)
-}
+NUMBERS = [name for name, f in WithTeam.model_fields.items() if f.annotation in (int, float)]
+NO_NUMBERS = {name.upper(): ["nan", "inf", "hunter2"] for name in NUMBERS}
 
 
 @pytest.mark.parametrize(
@@ -111,78 +94,46 @@ def test_audience_is_required() -> None:
     assert read_settings(Settings, AUDIENCE="", ALLOWED_CLIENT_IDS="site").allowed_client_ids
 
 
-PRIVATE = (
-    "localhost LOCALHOST. a.localhost provider id.prod.svc id.prod.svc.cluster.local "
-    "a.local a.internal a.test a.lan a.home.arpa 127.0.0.1 127.9.9.9 10.1.2.3 172.16.0.1 "
-    "192.168.1.1 ::1 fd00::1 ::ffff:10.0.0.1"
-)
-PUBLIC = (
-    "example.com a.localhost.com notlocal.com a.notlocal 8.8.8.8 172.32.0.1 169.254.169.254 "
-    "2001:db8::1 ::ffff:8.8.8.8 134744072 0x08080808 8.8.2056"
-)
+PRIVATE = "localhost provider id.prod.svc id.prod.svc.cluster.local 127.0.0.1 10.1.2.3 ::1 fd00::1"
+PUBLIC = "example.com a.localhost.com notlocal.com 8.8.8.8 169.254.169.254 2001:db8::1 134744072"
 
 
-@pytest.mark.parametrize("host", PRIVATE.split())
-def test_private_host(host: str) -> None:
-    assert is_private(host)
-
-
-@pytest.mark.parametrize("host", PUBLIC.split())
-def test_public_host(host: str) -> None:
-    assert not is_private(host)
+def test_private_hosts() -> None:
+    """Only those are called without TLS."""
+    assert [host for host in f"{PRIVATE} {PUBLIC}".split() if is_private(host)] == PRIVATE.split()
 
 
 WRONG_URLS = {
-    "public http": ("http://issuer.example.com", "sends tokens over a public network"),
-    "public ipv6 http": ("http://[::ffff:8.8.8.8]/", "sends tokens over a public network"),
-    "no scheme": ("provider:5003/answer", "is not a URL"),
-    "other scheme": ("ftp://provider/", "is not a URL"),
-    "no host": ("http:///answer", "is not a URL"),
-    "port too high": ("https://id.example.com:65536/", "is not a URL"),
-    "port zero": ("https://id.example.com:0/", "is not a URL"),
-    "brackets": ("https://[::1/", "is not a URL"),
-    "no address": ("https://300.1.1.1", "is not a URL"),
-    "credentials": ("https://user:pass@id.example.com/", "carries credentials"),
-    "query": ("https://id.example.com/?a=b", "carries a query"),
-    "empty query": ("https://id.example.com/?", "carries a query"),
-    "fragment": ("https://id.example.com/#a", "carries a query or a fragment"),
-    "blank": ("https://id.example.com/a b", "holds a space"),
-    "newline": ("https://id.example.com/a\nb", "holds a space"),
-    "not ascii": ("https://ïd.example.com/", "holds a space or a character"),
+    "http://issuer.example.com": "sends tokens over a public network",
+    "provider:5003/answer": "is not a URL",
+    "http:///answer": "is not a URL",
+    "https://id.example.com:65536/": "is not a URL",
+    "https://[::1/": "is not a URL",
+    "https://user:pass@id.example.com/": "carries credentials",
+    "https://id.example.com/?a=b": "carries a query",
+    "https://id.example.com/#a": "carries a query or a fragment",
+    "https://id.example.com/a b": "holds a space",
 }
 
 
-@pytest.mark.parametrize(("url", "wrong"), WRONG_URLS.values(), ids=WRONG_URLS)
+@pytest.mark.parametrize(("url", "wrong"), WRONG_URLS.items())
 def test_wrong_url_is_explained(url: str, wrong: str) -> None:
     (sentence,) = problems(Settings, **{ISSUER: url})
 
     assert sentence.startswith(f"{ISSUER} {wrong}")
 
 
-@pytest.mark.parametrize("url", ["https://id.example.com:65535/a@b", "http://[fd00::1]:8080"])
-def test_url_is_kept_as_it_is(url: str) -> None:
-    assert read_settings(Settings, **{ISSUER: url}).issuer == url
-
-
 def test_environment_wins_over_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    Path(".env").write_text("IDP_TIMEOUT=3\nCLOCK_LEEWAY=4\nOTHER=1\n# comment\n")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / ".env").write_text("IDP_TIMEOUT=3\nCLOCK_LEEWAY=4\nOTHER=1\n# comment\n")
     for name in ("IDP_TIMEOUT", "CLOCK_LEEWAY", "request_max_bytes"):
-        (secrets / name).write_text("5\n")
+        (tmp_path / "secrets" / name).write_text("5\n")
     unused = read_settings(Settings, CLOCK_LEEWAY="", REQUEST_MAX_BYTES="6")
-    settings = read_settings(Settings, CLOCK_LEEWAY="", SECRETS_DIR=str(secrets))
+    settings = read_settings(Settings, CLOCK_LEEWAY="", SECRETS_DIR="secrets")
 
     assert (unused.clock_leeway, unused.request_max_bytes) == (4, 6)
     assert (settings.idp_timeout, settings.clock_leeway, settings.request_max_bytes) == (30, 4, 5)
-
-
-def test_unreadable_file_is_explained(tmp_path: Path) -> None:
-    assert problems(Settings, SECRETS_DIR=str(tmp_path / "none"))[0].startswith("SECRETS_DIR is no")
-
-    (tmp_path / "AUDIENCE").write_bytes(b"\xff")
-    assert problems(Settings, AUDIENCE="", SECRETS_DIR=str(tmp_path))[0].startswith("The settings")
 
 
 def test_route_reads_a_team_setting(provider: Provider, clock: Clock) -> None:

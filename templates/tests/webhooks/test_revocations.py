@@ -21,7 +21,7 @@ from tests.callers import NOW, Clock, bearer
 from tests.conftest import IssueToken, Start
 from tests.webhooks.conftest import Sender, body, change, event, stored
 
-ROUTE = "/widgets"
+ROUTE = "/probe"
 """A route that takes every token."""
 DAY = 86_400
 SEQUENCES: dict[str, tuple[dict[str, float], int, int]] = {

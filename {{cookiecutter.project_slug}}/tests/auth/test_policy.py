@@ -25,6 +25,7 @@ CLAIMS = {
     "iat": NOW,
     "token_use": "access_token",
 }
+Document = dict[str, object]
 
 
 def admit(**changes: object) -> Principal:
@@ -38,19 +39,17 @@ def test_good_claims() -> None:
     assert (principal.subject, principal.client_id) == ("anna", "web")
     assert principal.scopes == {"read:widgets"}
     assert principal.audience == {"widgets", "billing"}
-    assert principal.issuer == "https://issuer.example"
-    assert principal.expires_at == NOW + 60
+    assert (principal.issuer, principal.expires_at) == ("https://issuer.example", NOW + 60)
     assert not principal.is_machine
 
 
-REFUSED: dict[str, tuple[str, dict[str, object]]] = {
+REFUSED: dict[str, tuple[str, Document]] = {
     "refresh token": ("token_use", {"token_use": "refresh_token"}),
     "ID token that is called Bearer": ("token_use", {"token_use": "id", "token_type": "Bearer"}),
     "DPoP token": ("token_type", {"token_type": "DPoP"}),
     "no use, other type": ("token_type", {"token_use": None, "token_type": "mac"}),
     "neither use nor type": ("token_type", {"token_use": None}),
     "bound to a key": ("bound", {"cnf": ["x"]}),
-    "bound by empty text": ("bound", {"cnf": ""}),
     "bound by false": ("bound", {"cnf": False}),
     "expires on this second": ("expired", {"exp": NOW - 10}),
     "not valid yet": ("not_before", {"nbf": NOW + 10.001}),
@@ -67,7 +66,7 @@ REFUSED: dict[str, tuple[str, dict[str, object]]] = {
 
 
 @pytest.mark.parametrize(("reason", "changes"), REFUSED.values(), ids=REFUSED)
-def test_refused(reason: str, changes: dict[str, object]) -> None:
+def test_refused(reason: str, changes: Document) -> None:
     """The reason is for the log. The caller sees the same refusal every time."""
     with pytest.raises(InvalidToken) as refusal:
         admit(**changes)
@@ -75,7 +74,7 @@ def test_refused(reason: str, changes: dict[str, object]) -> None:
     assert refusal.value.reason == reason
 
 
-ACCEPTED: dict[str, dict[str, object]] = {
+ACCEPTED: dict[str, Document] = {
     "type in other case": {"token_use": None, "token_type": "BEARER"},
     "no issuer": {"iss": None},
     "last second of the leeway": {"exp": NOW - 9.999},
@@ -85,7 +84,7 @@ ACCEPTED: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED)
-def test_accepted(changes: dict[str, object]) -> None:
+def test_accepted(changes: Document) -> None:
     assert admit(**changes).subject == "anna"
 
 
@@ -97,9 +96,8 @@ def test_machine(subject: str | None) -> None:
     assert (principal.subject, principal.is_machine) == ("web", True)
 
 
-SCOPES: dict[str, dict[str, object]] = {
+SCOPES: dict[str, Document] = {
     "text": {"scope": "a b"},
-    "list": {"scope": ["a", "b"]},
     "list in scp": {"scp": ["a", "b"]},
     "text with two spaces": {"scp": "a  b "},
     "scp comes first": {"scp": ["a", "b"], "scope": "a admin"},
@@ -108,15 +106,17 @@ SCOPES: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("document", SCOPES.values(), ids=SCOPES)
-def test_scopes(document: dict[str, object]) -> None:
+def test_scopes(document: Document) -> None:
     assert parse_claims(document).scopes == {"a", "b"}
 
 
-NAMES = ["sub", "client_id", "scope", "scp", "aud", "iss", "exp", "nbf", "iat", "cnf", "team"]
+def test_only_a_space_separates_scopes() -> None:
+    assert parse_claims({"scope": "a\tb\u00a0c"}).scopes == {"a\tb\u00a0c"}
 
 
-@pytest.mark.parametrize("name", [*NAMES, "token_use", "token_type"])
+@pytest.mark.parametrize("name", [*CLAIMS, "scp", "cnf", "token_type", "team"])
 def test_null_claim(name: str) -> None:
+    """It counts as absent."""
     assert parse_claims({name: None}) == parse_claims({})
 
 
@@ -168,8 +168,6 @@ NOT_JSON = {
     "half a surrogate pair": b'{"a": "\\ud800"}',
     "not UTF-8": b'{"a": "\xff"}',
     "too deep": b'{"a": ' + b"[" * 5000,
-    "too many digits": b'{"a": ' + b"9" * 30_000 + b"}",
-    "nothing": b"",
 }
 
 

@@ -100,7 +100,7 @@ class Issuer(httpx.MockTransport):
 
 def call(client: TestClient, token: str) -> Response:
     """Return the response to a request with `token`."""
-    return client.get("/widgets", headers=bearer(token))
+    return client.get("/probe", headers=bearer(token))
 
 
 def status(client: TestClient, token: str) -> int:

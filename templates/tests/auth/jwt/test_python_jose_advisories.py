@@ -35,7 +35,7 @@ def status(start: Start) -> Callable[[str], int]:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=keys))
     algorithms = "RS256,RS384,RS512,ES256,ES384,ES512"
     client = start(transport, None, OLYMPUS_ISSUER=ISSUER, JWT_ALGORITHMS=algorithms)
-    return lambda token: client.get("/widgets", headers=bearer(token)).status_code
+    return lambda token: client.get("/probe", headers=bearer(token)).status_code
 
 
 def signed_by_secret(secret: bytes, key_id: str = "key-1") -> str:

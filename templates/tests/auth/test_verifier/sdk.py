@@ -41,7 +41,7 @@ def beside(start: Start, response: object, issuer: str = "") -> TestClient:
 
 
 def status(client: TestClient, token: str = "opaque") -> int:
-    return client.get("/widgets", headers=bearer(token)).status_code
+    return client.get("/probe", headers=bearer(token)).status_code
 
 
 ACCEPTED = {
@@ -94,7 +94,7 @@ REFUSED = {
 def test_one_wrong_claim_refuses_the_token(start: Start, document: dict[str, object]) -> None:
     """The caller learns `invalid_token` and never which claim was wrong."""
     client = beside(start, document, ISSUER)
-    response = client.get("/widgets", headers=bearer("opaque"))
+    response = client.get("/probe", headers=bearer("opaque"))
 
     assert response.status_code == 401
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
@@ -141,7 +141,7 @@ def test_unusable_response_is_an_outage(
     start: Start, response: dict[str, object] | httpx.Response
 ) -> None:
     """It is not the caller's fault, and never a yes."""
-    refused = beside(start, response).get("/widgets", headers=bearer("opaque"))
+    refused = beside(start, response).get("/probe", headers=bearer("opaque"))
 
     assert refused.status_code == 503
     assert refused.json() == {"detail": "Identity provider unavailable"}
@@ -156,7 +156,7 @@ WAITS = {"7": "7", "0": "1", "86400": "3600", "Fri, 15 Jan 2027 08:00:30 GMT": "
 def test_rate_limit_is_passed_on(start: Start, sent: str, passed_on: str) -> None:
     """As a 503, because the caller did nothing wrong, with the platform's own wait."""
     client = beside(start, httpx.Response(429, headers={"Retry-After": sent}))
-    response = client.get("/widgets", headers=bearer("opaque"))
+    response = client.get("/probe", headers=bearer("opaque"))
 
     assert (response.status_code, response.headers["retry-after"]) == (503, passed_on)
 
@@ -168,12 +168,12 @@ def test_revoked_token_is_refused_at_the_next_request(
     revoked = token(scopes=("write:widgets",))
 
     def delete() -> int:
-        return client.delete("/widgets/none", headers=bearer(revoked)).status_code
+        return client.delete("/probe", headers=bearer(revoked)).status_code
 
     before = delete()
     provider.revoke(revoked)
 
-    assert [before, delete()] == [404, 401]
+    assert [before, delete()] == [204, 401]
 
 
 def test_visible_refresh_token_needs_no_call(client: TestClient, provider: Provider) -> None:

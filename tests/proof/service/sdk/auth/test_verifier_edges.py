@@ -152,7 +152,7 @@ WAITS = {
 def test_rate_limit_is_passed_on(start: Start, sent: str | None, passed_on: str) -> None:
     headers = [] if sent is None else [(b"Retry-After", sent.encode())]
     client = beside(start, httpx.Response(429, headers=headers))
-    response = client.get("/widgets", headers={"Authorization": "Bearer x"})
+    response = client.get("/probe", headers={"Authorization": "Bearer x"})
 
     assert (response.status_code, response.headers["retry-after"]) == (503, passed_on)
 
@@ -169,7 +169,7 @@ def test_only_the_space_separates_scopes(start: Start) -> None:
     client = beside(start, {**GOOD, "scope": "read:widgets\twrite:widgets\u00a0write:widgets"})
     headers = {"Authorization": "Bearer opaque"}
 
-    assert client.post("/widgets", headers=headers, json={"name": "lever"}).status_code == 403
+    assert client.post("/probe", headers=headers, json={"name": "lever"}).status_code == 403
 
 
 def test_longest_token_is_introspected(client: TestClient, provider: Provider) -> None:

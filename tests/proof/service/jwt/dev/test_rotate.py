@@ -24,4 +24,4 @@ def test_rotated_key_signs_and_the_old_one_stays(
     assert jws.get_unverified_header(new)["kid"] in capsys.readouterr().out
     assert jws.get_unverified_header(old)["kid"] != jws.get_unverified_header(new)["kid"]
     for token in (new, old):
-        assert client.get("/widgets", headers=bearer(token)).status_code == 200
+        assert client.get("/probe", headers=bearer(token)).status_code == 200

@@ -1,0 +1,73 @@
+"""Further values of settings."""
+
+from pathlib import Path
+
+import pytest
+
+from app.environment import is_private
+from app.settings import Settings
+from tests.conftest import problems, read_settings
+from tests.test_settings import ISSUER, WithTeam
+
+WRONG = {
+    "IDP_TIMEOUT": ["-1", "1e400"],
+    "REQUEST_MAX_BYTES": ["-1", "1.5"],
+    "AUDIENCE": [","],
+    "RESOURCE_URL": ["https://widgets.example/?a=1", "https://a.b/#c"],
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_wrong_value_is_explained(variable: str, value: str) -> None:
+    (sentence,) = problems(WithTeam, **{variable: value})
+
+    assert sentence.startswith(f"{variable} ")
+
+
+PRIVATE = (
+    "LOCALHOST. a.localhost a.local a.internal a.test a.lan a.home.arpa "
+    "127.9.9.9 172.16.0.1 192.168.1.1 ::ffff:10.0.0.1"
+)
+PUBLIC = "a.notlocal 172.32.0.1 ::ffff:8.8.8.8 0x08080808 8.8.2056"
+
+
+@pytest.mark.parametrize("host", PRIVATE.split())
+def test_private_host(host: str) -> None:
+    assert is_private(host)
+
+
+@pytest.mark.parametrize("host", PUBLIC.split())
+def test_public_host(host: str) -> None:
+    assert not is_private(host)
+
+
+WRONG_URLS = {
+    "http://[::ffff:8.8.8.8]/": "sends tokens over a public network",
+    "ftp://provider/": "is not a URL",
+    "https://id.example.com:0/": "is not a URL",
+    "https://300.1.1.1": "is not a URL",
+    "https://id.example.com/?": "carries a query",
+    "https://id.example.com/a\nb": "holds a space",
+    "https://ïd.example.com/": "holds a space or a character",
+}
+
+
+@pytest.mark.parametrize(("url", "wrong"), WRONG_URLS.items())
+def test_wrong_url_is_explained(url: str, wrong: str) -> None:
+    (sentence,) = problems(Settings, **{ISSUER: url})
+
+    assert sentence.startswith(f"{ISSUER} {wrong}")
+
+
+def test_unreadable_file_is_explained(tmp_path: Path) -> None:
+    assert problems(Settings, SECRETS_DIR=str(tmp_path / "none"))[0].startswith("SECRETS_DIR is no")
+
+    (tmp_path / "AUDIENCE").write_bytes(b"\xff")
+    assert problems(Settings, AUDIENCE="", SECRETS_DIR=str(tmp_path))[0].startswith("The settings")
+
+
+@pytest.mark.parametrize("url", ["https://id.example.com:65535/a@b", "http://[fd00::1]:8080"])
+def test_url_is_kept_as_it_is(url: str) -> None:
+    assert read_settings(Settings, **{ISSUER: url}).issuer == url

@@ -1,1 +1,0 @@
-# {% include 'tests/test_openapi/' ~ cookiecutter.__platform ~ '.py' %}
