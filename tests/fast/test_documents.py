@@ -20,7 +20,7 @@ REFUSALS = {
     "ProviderUnavailable",
 }
 """The exceptions whose first argument is the reason in the log."""
-YOURS_TO_BE = {"app/routes/orders.py"}
+YOURS_TO_BE = {"app/routes/orders.py", "tests/routes/test_orders.py"}
 """Files that a reader makes."""
 
 

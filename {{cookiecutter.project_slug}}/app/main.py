@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -46,30 +47,54 @@ def create_app(
     """
     settings = settings or Settings.read()
     configure_logging(settings.log_level, settings.log_format)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
-        logger.info("service starts", extra=about.TEMPLATE)
-        async with (
-            serve_metrics(settings.metrics_port),
-            open_services(settings, transport, clock) as (services, checks),
-            extensions.resources(settings) as resources,
-        ):
-            state = {**services, **resources}
-            own_checks = extensions.checks(State(state))
-            yield {**state, "readiness": health.Readiness({**checks, **own_checks})}
-
     app = (FastAPIOffline if settings.docs_enabled else FastAPI)(
         title=about.TITLE,
         description=about.DESCRIPTION,
         version=about.VERSION,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
-        lifespan=lifespan,
+        lifespan=partial(run, settings, transport, clock),
         telemetry={"logs": False, "metrics": False},  # logs would carry exception texts
         redirect_slashes=False,
     )
     app.add_exception_handler(RequestValidationError, refuse_body)
-    # The last one comes first.
+    add_layers(app, settings)
+    routers = [*extensions.routers, health.router]
+    # {% if cookiecutter.validation_mode == 'sdk' %}
+    routers += [profile.router, projects.router]
+    # {% endif %}
+    # {% if cookiecutter.include_webhooks %}
+    routers.append(webhooks)
+    # {% endif %}
+    for router in routers:
+        include(app, router)
+    if settings.resource_url:
+        add_metadata(app, settings.resource_url, settings.issuer)
+    check_tokens_first(app)
+    describe_template(app)
+    return app
+
+
+@asynccontextmanager
+async def run(
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None,
+    clock: Callable[[], float],
+    _: FastAPI,
+) -> AsyncIterator[dict[str, object]]:
+    """Run the service: what it yields is the state of each request."""
+    logger.info("service starts", extra=about.TEMPLATE)
+    async with (
+        serve_metrics(settings.metrics_port),
+        open_services(settings, transport, clock) as (services, checks),
+        extensions.resources(settings) as resources,
+    ):
+        state = {**services, **resources}
+        own_checks = extensions.checks(State(state))
+        yield {**state, "readiness": health.Readiness({**checks, **own_checks})}
+
+
+def add_layers(app: FastAPI, settings: Settings) -> None:
+    """Add the ASGI layers around the routes, the outermost last."""
     app.add_middleware(BodyLimit, max_bytes=settings.request_max_bytes)
     if settings.cors_origins:
         app.add_middleware(
@@ -80,21 +105,6 @@ def create_app(
             expose_headers=["WWW-Authenticate", "X-Request-ID", "Retry-After"],
         )
     app.add_middleware(RequestLog)
-    for router in extensions.routers:
-        include(app, router)
-    include(app, health.router)
-    # {% if cookiecutter.validation_mode == 'sdk' %}
-    include(app, profile.router)
-    include(app, projects.router)
-    # {% endif %}
-    # {% if cookiecutter.include_webhooks %}
-    include(app, webhooks)
-    # {% endif %}
-    if settings.resource_url:
-        add_metadata(app, settings.resource_url, settings.issuer)
-    check_tokens_first(app)
-    describe_template(app)
-    return app
 
 
 def include(app: FastAPI, router: APIRouter) -> None:

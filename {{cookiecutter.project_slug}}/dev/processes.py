@@ -94,8 +94,7 @@ def example_path(url: str, token: str) -> str:
         response = client.get(url + "/openapi.json")
         paths = response.json()["paths"] if response.is_success else {}
         for path, operations in paths.items():
-            if "{" not in path and operations.get("get", {}).get("security"):
-                with suppress(httpx.HTTPError):
-                    if client.get(url + path).status_code == 200:
-                        return str(path)
+            is_readable = "{" not in path and operations.get("get", {}).get("security")
+            if is_readable and client.get(url + path).status_code == 200:
+                return str(path)
     return "/health/ready"

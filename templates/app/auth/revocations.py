@@ -12,11 +12,14 @@ A refusal counts for `REVOCATION_TTL` seconds from the event's time.
 import math
 from collections.abc import Callable, Mapping
 
+from prometheus_client import Gauge
+
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.errors import InvalidToken
 
 LIFTED_BY = {"user.deleted": "user.created", "user.disabled": "user.enabled"}
 REVOCATION_EVENTS = ("session.revoked", *LIFTED_BY, *LIFTED_BY.values())
+USERS = Gauge("revocations", "Users whose events are kept in memory")
 MAX_LOGOUT_TTL = 86_400.0
 """Seconds that `session.revoked` counts at most. Every logout is one, and no access token lives
 longer."""
@@ -57,6 +60,7 @@ class RevocableVerifier:
     def end_reload(self) -> None:
         """Forget events that were not applied since the reload began."""
         self._maps = self._maps[-1:]
+        USERS.set(len(self._maps[0]))
 
 
 def check_not_logged_out(claims: Claims, times: Mapping[str, float], since: float) -> None:

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from fastapi import APIRouter, Request
+from prometheus_client import Counter
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
@@ -18,6 +19,7 @@ from app.webhooks.signature import PATH, check_delivery
 
 logger = logging.getLogger("app.webhooks")
 router = APIRouter(tags=["webhooks"])
+DELIVERIES = Counter("webhook_deliveries", "Deliveries of events", ["outcome"])
 
 # The route reads the raw body, over which the signature is made, so FastAPI cannot describe it.
 JSON: dict[str, object] = {}
@@ -37,8 +39,10 @@ async def receive(request: Request) -> dict[str, bool]:
         check_media_type(request.headers)
         now = request.state.clock()
         sent_at = check_delivery(request.headers, body, settings, now)
-        await request.state.accept(parse_event(body, sent_at, now))
+        row = await request.state.accept(parse_event(body, sent_at, now))
+        DELIVERIES.labels("ignored" if row is None else "stored").inc()
     except DeliveryRefused as refusal:
+        DELIVERIES.labels(refusal.status_code).inc()
         level = logging.WARNING if refusal.status_code == 503 else logging.INFO
         words = "webhook refused status=%d reason=%s"
         logger.log(level, words, refusal.status_code, refusal.reason)

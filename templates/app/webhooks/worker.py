@@ -14,12 +14,13 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import sqlalchemy as sa
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.settings import InboxSettings
 from app.webhooks.database import TIMEOUT, metadata, open_database, sql
 from app.webhooks.events import DeliveryRefused, Handler, TryAgain, parse_event
-from app.webhooks.inbox import Inbox, StoredEvent
+from app.webhooks.inbox import Inbox, StoredEvent, events
 from app.webhooks.retention import purge
 
 logger = logging.getLogger("app.webhooks.worker")
@@ -31,9 +32,12 @@ POLL = 1.0  # from one look for due events to the next
 HEARTBEAT = 5.0  # from one heartbeat to the next
 LEASE = 15.0  # from its last heartbeat until the events of a process are free
 GRACE = 5.0  # for running handlers when the service stops
+COUNT = 15.0  # from one count of the metrics to the next
 PURGE = 60.0  # from one purge to the next
 MAX_RUNNING = 8  # events that a process works on at a time
 MAX_ATTEMPTS = 10  # an event that is claimed more often ended its process each time
+
+EVENTS = Gauge("inbox_events", "Stored events that are not processed", ["state"])
 
 workers = sa.Table(
     "inbox_workers",
@@ -104,6 +108,13 @@ class Worker:
         async with asyncio.timeout(TIMEOUT), self.engine.begin() as connection:
             await connection.execute(sql(ALIVE, connection.dialect), {"worker": self._id})
         self._seen_at = time.monotonic()
+
+    async def count(self) -> None:
+        """Count the events that wait and the dead letters, for the metrics."""
+        for state in ("waiting", "dead"):
+            number = sa.select(sa.func.count()).where(events.c.state == state)
+            async with self.engine.connect() as connection:
+                EVENTS.labels(state).set(await connection.scalar(number) or 0)
 
     async def run(self) -> None:
         """Start handlers until the service stops. Raises what the database raises."""
@@ -231,6 +242,7 @@ async def open_worker(
         await worker.heartbeat()
         worker.repeat(HEARTBEAT, "heartbeat", worker.heartbeat)
         worker.repeat(POLL, "claim", worker.run)
+        worker.repeat(COUNT, "count", worker.count)
         worker.repeat(PURGE, "purge", partial(purge, engine, settings))
         try:
             yield worker

@@ -52,7 +52,6 @@ class Provider(OAuthServer):
             "scope": " ".join(scopes),
             "token_type": "Bearer",
             "org_id": "org_7a2b3c4d",
-            "org_name": "Acme Corp",
         }
 
     async def _introspect(self, request: Request) -> Response:

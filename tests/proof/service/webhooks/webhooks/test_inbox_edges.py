@@ -97,7 +97,7 @@ async def test_clock_that_was_set_back(worker: Worker, engine: AsyncEngine) -> N
     assert await ids(Worker(engine, HANDLERS)) == ["evt_1"]
 
 
-async def test_undone_claim_is_only_of_the_process_that_stops(
+async def test_only_claims_of_the_stopping_process_are_withdrawn(
     worker: Worker, engine: AsyncEngine
 ) -> None:
     other = Worker(engine, HANDLERS)
