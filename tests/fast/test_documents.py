@@ -85,7 +85,7 @@ def metrics_of(sources: Iterable[str]) -> set[str]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
                 kind, name = node.func.id, node.args[0]
                 if kind in ("Counter", "Gauge", "Histogram") and isinstance(name, ast.Constant):
-                    found.add(f"{name.value}_total" if kind == "Counter" else str(name.value))
+                    found.add(f"{name.value!s}_total" if kind == "Counter" else str(name.value))
     return found
 
 
