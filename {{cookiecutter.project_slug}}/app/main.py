@@ -137,10 +137,7 @@ def describe_template(app: FastAPI) -> None:
 
 
 async def refuse_body(request: Request, error: Exception) -> Response:
-    """Answer 422 with what is wrong and where, but without the input.
-
-    The input need not be JSON that can be written again, such as `NaN`.
-    """
+    """Answer 422 with what is wrong and where, without the input: `NaN` cannot be written again."""
     assert isinstance(error, RequestValidationError)
     detail = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in error.errors()]
     return JSONResponse({"detail": detail}, status_code=422)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
@@ -64,24 +65,21 @@ class ProviderEndpoint:
         """
         request = httpx.Request(self.method, self.url, headers=self.headers, content=body)
         with provider_call():
-            return await self._call(request)
-
-    async def _call(self, request: httpx.Request) -> bytes:
-        try:
-            async with asyncio.timeout(self.time_limit):
-                await self._take_place()
-                try:
-                    return await self._send(request)
-                finally:
-                    self.places.release()
-        except ProviderUnavailable:
-            raise
-        except TimeoutError:
-            raise ProviderUnavailable("timeout") from None
-        except Exception as error:  # noqa: BLE001
-            # Not every failure is an `httpx.HTTPError`: a garbage status line is an
-            # `aiohttp.ClientResponseError`, a garbage reason phrase a `UnicodeError`.
-            raise failure(error) from None
+            try:
+                async with asyncio.timeout(self.time_limit):
+                    await self._take_place()
+                    try:
+                        return await self._send(request)
+                    finally:
+                        self.places.release()
+            except ProviderUnavailable:
+                raise
+            except TimeoutError:
+                raise ProviderUnavailable("timeout") from None
+            except Exception as error:  # noqa: BLE001
+                # Not every failure is an `httpx.HTTPError`: a garbage status line is an
+                # `aiohttp.ClientResponseError`, a garbage reason phrase a `UnicodeError`.
+                raise failure(error) from None
 
     async def _take_place(self) -> None:
         try:
@@ -90,20 +88,20 @@ class ProviderEndpoint:
         except TimeoutError:
             raise ProviderUnavailable("busy") from None
 
-    async def _send(self, request: httpx.Request, *, is_retry: bool = False) -> bytes:
-        try:
-            response = await self.transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if is_retry or tls_error(error) is not None:
-                raise
-            # No byte of a response has come: the server restarts, or closed an idle connection.
-            return await self._send(request, is_retry=True)
-        try:
+    async def _send(self, request: httpx.Request) -> bytes:
+        async with aclosing(await self._open(request)) as response:
             body = await read_body(response)
-        finally:
-            await response.aclose()
         check_status(response, self.clock)
         return body
+
+    async def _open(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self.transport.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if tls_error(error) is not None:
+                raise
+            # No byte of a response has come: the server restarts, or closed an idle connection.
+            return await self.transport.handle_async_request(request)
 
 
 async def read_body(response: httpx.Response) -> bytes:
