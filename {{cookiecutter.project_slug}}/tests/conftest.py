@@ -66,7 +66,7 @@ class CallAs:
     client: TestClient
     token: IssueToken
     argument: str
-    """What of a token has the name of the caller."""
+    """The argument of `Provider.issue` that names the caller."""
 
     def __call__(self, name: str, scopes: Sequence[str] = (), **claims: Any) -> TestClient:
         good = self.token(scopes, **{self.argument: name}, **claims)
