@@ -22,17 +22,13 @@ DETAILS = {
     503: "Inbox unavailable",
 }
 SUBJECT_KEYS = ("user_id", "userId", "sub", "subject", "identity_id")
-HEADERS = {
-    413: {"Connection": "close"},  # the rest of the body must not be read as the next request
-    503: {"Retry-After": "5"},
-}
 
 
 class DeliveryRefused(HTTPException):
     """A delivery that is not stored. `reason` is a fixed word for the log."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(status, DETAILS[status], HEADERS.get(status))
+        super().__init__(status, DETAILS[status], {"Retry-After": "5"} if status == 503 else None)
         self.reason = reason
 
 

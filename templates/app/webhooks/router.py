@@ -10,9 +10,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from prometheus_client import Counter
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.auth.errors import Refusal
+from app.body_limit import limited
 from app.settings import WebhookSettings
 from app.webhooks.events import DETAILS, DeliveryRefused, parse_event
 from app.webhooks.signature import PATH, check_delivery
@@ -35,32 +37,22 @@ async def receive(request: Request) -> dict[str, bool]:
     """Accept an event. Its handler runs after the answer."""
     settings: WebhookSettings = request.state.settings
     try:
-        body = await read_body(request, settings.webhook_max_bytes)
+        read = limited(request.scope, request.receive, settings.webhook_max_bytes)
+        body = await Request(request.scope, read).body()
         check_media_type(request.headers)
         now = request.state.clock()
         sent_at = check_delivery(request.headers, body, settings, now)
         row = await request.state.accept(parse_event(body, sent_at, now))
-        DELIVERIES.labels("ignored" if row is None else "stored").inc()
-    except DeliveryRefused as refusal:
+    except HTTPException as refusal:
         DELIVERIES.labels(refusal.status_code).inc()
         level = logging.WARNING if refusal.status_code == 503 else logging.INFO
-        words = "webhook refused status=%d reason=%s"
-        logger.log(level, words, refusal.status_code, refusal.reason)
+        reason = getattr(refusal, "reason", "size")
+        logger.log(level, "webhook refused status=%d reason=%s", refusal.status_code, reason)
         raise
-    return {"received": True}
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body. Refuse one of more than `max_bytes` without reading it as a whole."""
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > max_bytes:
-                raise DeliveryRefused(413, "size")
     except ClientDisconnect:
         raise DeliveryRefused(400, "disconnected") from None
-    return bytes(body)
+    DELIVERIES.labels("ignored" if row is None else "stored").inc()
+    return {"received": True}
 
 
 def check_media_type(headers: Headers) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.settings import InboxSettings
 from app.webhooks.database import TIMEOUT, metadata, open_database, sql
 from app.webhooks.events import DeliveryRefused, Handler, TryAgain, parse_event
-from app.webhooks.inbox import Inbox, StoredEvent, events
+from app.webhooks.inbox import DEAD, WAITING, Inbox, StoredEvent, events
 from app.webhooks.retention import purge
 
 logger = logging.getLogger("app.webhooks.worker")
@@ -111,9 +111,9 @@ class Worker:
 
     async def count(self) -> None:
         """Count the events that wait and the dead letters, for the metrics."""
-        for state in ("waiting", "dead"):
-            number = sa.select(sa.func.count()).where(events.c.state == state)
-            async with self.engine.connect() as connection:
+        async with self.engine.connect() as connection:
+            for state, condition in (("waiting", WAITING), ("dead", DEAD)):
+                number = sa.select(sa.func.count()).select_from(events).where(condition)
                 EVENTS.labels(state).set(await connection.scalar(number) or 0)
 
     async def run(self) -> None:
