@@ -11,18 +11,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI, Security
 from redis import Redis
 from starlette.testclient import TestClient
 
-from app.auth import bearer, fresh_bearer
 from app.auth.cache.redis_store import LOG_INTERVAL, PAUSE, open_redis
 from app.auth.cache.verifier import CachedVerifier
 from app.settings import Settings
 from dev.provider import Provider
 from proof.redis_server import HOST, RedisServer, redis_server
 from tests.auth.cached import Cached, Source, claims, counts
-from tests.callers import Clock
+from tests.callers import Clock, bearer
 from tests.conftest import IssueToken, read_settings
 
 pytestmark = pytest.mark.skipif(
@@ -67,7 +65,6 @@ def running(provider: Provider, clock: Clock, **variables: str) -> Iterator[Test
 
     settings = read_settings(Settings, **variables)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
-    add_routes(app)
     with TestClient(app) as client:
         yield client
 
@@ -81,25 +78,9 @@ async def replica(server: RedisServer, clock: Clock, **variables: str) -> AsyncI
         yield Cached(source, CachedVerifier(source, settings, clock, store), clock)
 
 
-def add_routes(app: FastAPI) -> None:
-    """Add routes of the tests' own."""
-
-    @app.get("/any", dependencies=[Security(bearer)])
-    async def read() -> None:
-        return
-
-    @app.get("/write", dependencies=[Security(bearer, scopes=["write:widgets"])])
-    async def write() -> None:
-        return
-
-    @app.get("/fresh", dependencies=[Security(fresh_bearer)])
-    async def read_fresh() -> None:
-        return
-
-
-def status(client: TestClient, token: str, path: str = "/any") -> int:
+def status(client: TestClient, token: str, path: str = "/probe") -> int:
     """Return the status of a request with a token."""
-    return client.get(path, headers={"Authorization": f"Bearer {token}"}).status_code
+    return client.get(path, headers=bearer(token)).status_code
 
 
 def names(redis: "Redis") -> list[bytes]:
@@ -116,7 +97,7 @@ def test_services_share_entries(
         first = status(one, good)
     provider.outage = True
     with running(provider, clock, CACHE_URL=process.url) as two:
-        assert [first, status(two, good), status(two, good, "/write")] == [200, 200, 403]
+        assert [first, status(two, good), status(two, good, "/probe/notes/a")] == [200, 200, 403]
 
 
 def test_redis_sees_no_token(
@@ -130,7 +111,7 @@ def test_redis_sees_no_token(
         running(provider, clock, CACHE_URL=process.url) as client,
     ):
         status(client, good)
-        status(client, good, "/fresh")
+        client.delete("/probe", headers=bearer(good))
         status(client, "junk")
         redis.set("end", 1)
         while not seen or "end" not in seen[-1]:

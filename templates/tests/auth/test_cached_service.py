@@ -1,39 +1,23 @@
 """The service with its cache, as callers see it."""
 
-from typing import Annotated
-
 import pytest
-from fastapi import FastAPI, Security
 from starlette.testclient import TestClient
 
-from app.auth import Principal, bearer, fresh_bearer
+from app.auth import fresh_bearer
 from dev.provider import Provider
-from tests.callers import Clock
-from tests.callers import bearer as headers
+from tests.callers import Clock, bearer
 from tests.conftest import IssueToken, Start
 
 
-def add_routes(app: FastAPI) -> None:
-    """Add routes of the test's own."""
-
-    @app.get("/any")
-    async def read(principal: Annotated[Principal, Security(bearer)]) -> str:
-        return principal.subject
-
-    @app.get("/write")
-    async def write(principal: Annotated[Principal, Security(bearer, scopes=["write"])]) -> str:
-        return principal.subject
+def status(client: TestClient, token: str, path: str = "/probe") -> int:
+    return client.get(path, headers=bearer(token)).status_code
 
 
-def status(client: TestClient, token: str, path: str = "/any") -> int:
-    return client.get(path, headers=headers(token)).status_code
-
-
-def test_scopes_are_checked_on_a_hit(start: Start, token: IssueToken) -> None:
+def test_scopes_are_checked_on_a_hit(client: TestClient, token: IssueToken) -> None:
     """What is cached is the provider's result, not that a request was accepted."""
-    client, reader = start(prepare=add_routes), token(("read",))
+    reader = token(("read",))
 
-    assert [status(client, reader), status(client, reader, "/write")] == [200, 403]
+    assert [status(client, reader), status(client, reader, "/probe/notes/a")] == [200, 403]
 
 
 TIMES = {"before exp": (2.9, 200), "at exp": (3, 401), "before iat": (-5, 401)}
@@ -44,7 +28,7 @@ TIMES = {"before exp": (2.9, 200), "at exp": (3, 401), "before iat": (-5, 401)}
 def test_policy_is_checked_on_a_hit(
     start: Start, token: IssueToken, clock: Clock, is_cached: bool, later: float, expected: int
 ) -> None:
-    client, short = start(prepare=add_routes, CLOCK_LEEWAY="0"), token(lifetime=3)
+    client, short = start(CLOCK_LEEWAY="0"), token(lifetime=3)
     if is_cached:
         assert status(client, short) == 200
     clock.now += later
@@ -56,7 +40,7 @@ def test_policy_is_checked_on_a_hit(
 def test_cached_token_needs_no_provider(
     start: Start, provider: Provider, token: IssueToken, url: str
 ) -> None:
-    client, good = start(prepare=add_routes, CACHE_URL=url), token()
+    client, good = start(CACHE_URL=url), token()
     before = status(client, good)
     provider.outage = True
 

@@ -13,7 +13,6 @@ from app.settings import Settings
 from dev.provider import Provider
 from tests.auth.cached import Source, cached, claims
 from tests.auth.test_cache import CACHED, begin_held, settle
-from tests.auth.test_cached_service import add_routes
 from tests.callers import NOW, Clock, bearer
 from tests.conftest import IssueToken, Start, read_settings
 
@@ -219,9 +218,9 @@ def test_cache_in_memory_is_logged(
 def test_log_holds_no_subject_and_no_token(
     start: Start, token: IssueToken, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client, good = start(prepare=add_routes, LOG_LEVEL="DEBUG"), token(subject="anna")
+    client, good = start(LOG_LEVEL="DEBUG"), token(subject="anna")
     for sent in (good, good, "junk", "junk"):
-        client.get("/any", headers=bearer(sent))
+        client.get("/probe", headers=bearer(sent))
     written = capsys.readouterr().err
 
     assert "anna" not in written
@@ -234,7 +233,6 @@ async def send_at_once(provider: Provider, clock: Clock, token: str, number: int
 
     settings = read_settings(Settings)
     app = create_app(settings, transport=httpx.ASGITransport(provider), clock=clock)
-    add_routes(app)
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
@@ -243,7 +241,7 @@ async def send_at_once(provider: Provider, clock: Clock, token: str, number: int
 
         transport = httpx.ASGITransport(with_state)
         caller = httpx.AsyncClient(transport=transport, base_url="http://service")
-        calls = [caller.get("/any", headers=bearer(token)) for _ in range(number)]
+        calls = [caller.get("/probe", headers=bearer(token)) for _ in range(number)]
         return [response.status_code for response in await asyncio.gather(*calls)]
 
 
