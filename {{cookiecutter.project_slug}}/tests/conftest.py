@@ -46,10 +46,7 @@ def problems(kind: type[FeatureSettings], **variables: str) -> list[str]:
 
 @dataclass(frozen=True)
 class IssueToken:
-    """Issues tokens of the local provider: a user's, or without `subject` a machine's.
-
-    Further arguments become claims, as they are.
-    """
+    """Issues tokens of the local provider. Further arguments become claims, as they are."""
 
     provider: Provider
 
@@ -151,7 +148,7 @@ def client(start: Start) -> TestClient:
 
 @pytest.fixture
 def token(provider: Provider) -> IssueToken:
-    """Issue a token: `token(["read:orders"], subject="anna")`."""
+    """Issue a token: `token(["read:orders"], subject="anna")`, without `subject` a machine's."""
     return IssueToken(provider)
 
 
