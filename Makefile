@@ -4,8 +4,8 @@ PYTHON ?= python3
 MODE ?=
 CACHING ?=
 WEBHOOKS ?=
-# How many combinations `make test-slow` works on at a time.
-WORKERS ?= 2
+# How many projects `make test-slow` works on at a time: tests wait for a third of their time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # What `make bench` measures: the rows with this in their names, and how often.
 ONLY ?=
 ROUNDS ?=
@@ -50,7 +50,7 @@ test-fast: $(STAMP) ## What rendering alone can show, in seconds
 	$(BIN)/python -m pytest tests/fast -q -n $(WORKERS) --dist loadfile
 
 test-slow: $(STAMP) ## Install, check, test and run every combination
-	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadscope
+	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 bench: $(STAMP) ## Measure what the service costs, with wrk (ONLY= ROUNDS= CHECK=1 PROFILE=)
 	@$(BIN)/python -m benchmarks --only '$(ONLY)' --rounds '$(ROUNDS)' --profile '$(PROFILE)' $(if $(CHECK),--check)

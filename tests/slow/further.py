@@ -28,12 +28,16 @@ def folders(answers: Answers) -> list[str]:
     return [folder for folder, is_for in applies.items() if is_for]
 
 
-def lay_further_tests(project: Path, answers: Answers) -> None:
-    """Copy what is for a combination into `tests/` of its rendered project."""
+def lay_further_tests(project: Path, answers: Answers) -> list[str]:
+    """Copy what is for a combination into `tests/` of its rendered project. Return the tests."""
     shutil.copy(FURTHER / "conftest.py", project)
+    laid = []
     for folder in folders(answers):
         if (FURTHER / folder).is_dir():
             shutil.copytree(FURTHER / folder, project / "tests", dirs_exist_ok=True)
+            found = sorted((FURTHER / folder).rglob("test_*.py"))
+            laid += [f"tests/{path.relative_to(FURTHER / folder).as_posix()}" for path in found]
+    return laid
 
 
 def install_packages(project: Path, *packages: str) -> None:

@@ -2,92 +2,63 @@
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.combinations import Answers, name
+from tests.combinations import name
 from tests.mutations.coverage import Coverage
 from tests.mutations.mutants import Mutant, mutants
+from tests.mutations.places import MUTATED, PLACES
 from tests.mutations.unnoticed import UNNOTICED
-from tests.slow.conftest import Installed, environment, install
+from tests.slow.conftest import Installed, environment
 from tests.slow.further import PACKAGES, install_packages, lay_further_tests
 
 RUNNER = Path(__file__).parents[1] / "mutations" / "runner.py"
 SECONDS = 20
-"""Time limit for the tests of one mutant. A mutant that hangs counts as noticed."""
+"""Time limit for one test. A mutant with which a test hangs counts as noticed."""
 MAX_TESTS = 400
-"""Tests that one mutant is run against, those that run least of the project first."""
-MUTATED: list[tuple[Answers, list[str]]] = [
-    (
-        {"validation_mode": "introspection", "include_caching": False, "include_webhooks": False},
-        ["app/auth", "app/body_limit.py", "app/health.py"],
-    ),
-    (
-        {"validation_mode": "jwt", "include_caching": False, "include_webhooks": False},
-        ["app/auth/jwt", "app/auth/verifier.py"],
-    ),
-    (
-        {"validation_mode": "introspection", "include_caching": True, "include_webhooks": True},
-        [
-            "app/auth/cache",
-            "app/auth/revocations.py",
-            "app/settings.py",
-            "app/webhooks",
-        ],
-    ),
-    (
-        {"validation_mode": "sdk", "include_caching": False, "include_webhooks": True},
-        [
-            "app/auth/permissions.py",
-            "app/auth/principal.py",
-            "app/auth/verifier.py",
-            "app/webhooks/retention.py",
-            "app/webhooks/signature.py",
-            "avnology_id",
-        ],
-    ),
-]
-"""The combinations, and the files of each whose mutants are run."""
+"""The most tests that one mutant is run against."""
+
+Job = tuple[str, Mutant, list[str]]
+"""A file, a mutant of it, and the tests that cover the change."""
 
 
-@pytest.fixture(scope="module", params=MUTATED, ids=lambda row: name(row[0]))
-def mutated(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Installed, list[str]]:
-    """Install a project and note which tests run which lines."""
-    answers, files = request.param
-    project = install(tmp_path_factory.mktemp("mutated"), answers)
-    lay_further_tests(project.path, answers)
-    install_packages(project.path, *PACKAGES)
-    subprocess.run(
-        [project.path / ".venv/bin/python", "-m", "pytest", "-q", "--cov", "--cov-context=test"],
-        cwd=project.path,
-        env=environment(),
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return project, files
-
-
-def test_every_mutant_is_noticed(mutated: tuple[Installed, list[str]]) -> None:
+@pytest.mark.parametrize("installed", MUTATED, ids=name, indirect=True)
+@pytest.mark.usefixtures("own_tests")
+def test_every_mutant_is_noticed(installed: Installed) -> None:
     """Exceptions are in `UNNOTICED`, with a reason."""
-    project, places = mutated
-    coverage = Coverage(project.path)
+    cover_further_tests(installed)
+    coverage = Coverage(installed.path)
     jobs = [
         (file, mutant, chosen(coverage.tests(file, mutant.lines)))
-        for file in python_files(project.path, places)
-        for mutant in mutants((project.path / file).read_text(encoding="utf-8"))
+        for file in python_files(installed.path, PLACES[name(installed.answers())])
+        for mutant in mutants((installed.path / file).read_text(encoding="utf-8"))
     ]
     unnoticed = {
         f"{file}: {mutant.name}: {outcome}"
-        for (file, mutant, _), outcome in zip(jobs, run_all(project, jobs), strict=True)
+        for (file, mutant, _), outcome in zip(jobs, run_all(installed, jobs), strict=True)
         if outcome not in ("killed", "endless") and f"{file}: {mutant.name}" not in UNNOTICED
     }
 
     assert jobs
     assert not unnoticed, "\n".join(sorted(unnoticed))
+
+
+def cover_further_tests(project: Installed) -> None:
+    """Lay the further tests beside the project's own, and add their coverage."""
+    further = lay_further_tests(project.path, project.answers())
+    install_packages(project.path, *PACKAGES)
+    if further:
+        options = ["--cov", "--cov-append", "--cov-context=test", "--cov-fail-under=0"]
+        subprocess.run(
+            [project.path / ".venv/bin/python", "-m", "pytest", "-q", *options, *further],
+            cwd=project.path,
+            env=environment(),
+            check=True,
+        )
 
 
 def chosen(tests: list[str]) -> list[str]:
@@ -105,11 +76,13 @@ def python_files(project: Path, places: list[str]) -> Iterator[str]:
             yield path.relative_to(project).as_posix()
 
 
-Job = tuple[str, Mutant, list[str]]
-
-
 def run_all(project: Installed, jobs: list[Job]) -> list[str]:
-    """Return the outcome of each mutant."""
+    """Return the outcome of each mutant.
+
+    Test functions that noticed other mutants come first, as they often notice the next one too.
+    """
+    noticed: Counter[str] = Counter()
+    outcomes = []
     with subprocess.Popen(
         [project.path / ".venv/bin/python", RUNNER, str(SECONDS)],
         cwd=project.path,
@@ -118,11 +91,21 @@ def run_all(project: Installed, jobs: list[Job]) -> list[str]:
         stdout=subprocess.PIPE,
         encoding="utf-8",
     ) as runner:
-        return [run(runner, *job) for job in jobs]
+        for file, mutant, tests in jobs:
+            likely = sorted(tests, key=lambda test: -noticed[function_of(test)])
+            outcome, _, test = run(runner, file, mutant, likely).partition("\t")
+            noticed[function_of(test)] += 1
+            outcomes.append(outcome)
+    return outcomes
+
+
+def function_of(test: str) -> str:
+    """Return the id of a test without its parameters."""
+    return test.partition("[")[0]
 
 
 def run(runner: "subprocess.Popen[str]", file: str, mutant: Mutant, tests: list[str]) -> str:
-    """Return the outcome of one mutant."""
+    """Return the outcome of one mutant, as the runner prints it."""
     if not tests:
         return "not run by any test"
     assert runner.stdin is not None
