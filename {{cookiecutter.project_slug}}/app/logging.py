@@ -35,16 +35,17 @@ def configure_logging(level: str, log_format: str) -> None:
     is_terminal = sys.stderr.isatty()
     rendering: list[Processor] = [
         processors.format_exc_info,
-        name_message,
+        order_fields,
         processors.JSONRenderer(),
     ]
     if log_format == "console" or (log_format == "auto" and is_terminal):
-        rendering = [escape_controls, dev.ConsoleRenderer(colors=is_terminal)]
+        rendering = [escape_controls, dev.ConsoleRenderer(colors=is_terminal, event_key="message")]
     handler = logging.StreamHandler()
     handler.addFilter(has_no_query)
     handler.setFormatter(
         stdlib.ProcessorFormatter(
             foreign_pre_chain=[
+                processors.EventRenamer("message"),  # `extra=` may have an `event` of its own
                 add_request_id,
                 stdlib.ExtraAdder(),
                 stdlib.add_log_level,
@@ -83,11 +84,11 @@ def add_span(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def name_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Call the text `message`, and put what all records have first."""
-    first = {name: event.pop(name) for name in ("timestamp", "level", "logger")}
-    event.pop("color_message", None)  # uvicorn's own
-    return {**first, "message": event.pop("event"), **event}
+def order_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Put what all records have first, without what is uvicorn's own."""
+    event.pop("color_message", None)
+    first = {name: event.pop(name) for name in ("timestamp", "level", "logger", "message")}
+    return {**first, **event}
 
 
 def escape_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

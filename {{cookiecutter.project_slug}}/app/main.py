@@ -114,7 +114,8 @@ def include(app: FastAPI, router: APIRouter) -> None:
     request (in process, FastAPI 0.165). So plain routes are copied to the application.
     """
     is_plain = all(type(route) is APIRoute and not route.max_body_size for route in router.routes)
-    if not is_plain:
+    has_no_lifespan = type(router.lifespan_context) is type(APIRouter().lifespan_context)
+    if not is_plain or not has_no_lifespan or router.on_startup or router.on_shutdown:
         app.include_router(router)
         return
     for route in map(copy.copy, router.routes):

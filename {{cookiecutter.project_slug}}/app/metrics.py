@@ -11,7 +11,7 @@ logger = logging.getLogger("app.metrics")
 
 REQUESTS = Counter("http_requests", "Requests by route", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram("http_request_duration_seconds", "Time to respond", ["method", "route"])
-REFUSALS = Counter("auth_refusals", "Refused requests by reason", ["reason"])
+REFUSED = Counter("auth_refusals", "Refused requests by reason", ["reason"])
 PROVIDER_CALLS = Counter("provider_calls", "Calls to the identity provider", ["outcome"])
 PROVIDER_SECONDS = Histogram("provider_call_duration_seconds", "Time of a call to the provider")
 

@@ -31,7 +31,7 @@ async def open_services(
             client_ids=settings.allowed_client_ids,
             leeway=settings.clock_leeway,
         )
-        state = {"settings": settings, "provider": provider, "policy": policy, "clock": clock}
+        state = {"settings": settings, "policy": policy, "clock": clock}
         checks: dict[str, health.Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
         verifier = await stack.enter_async_context(open_cache(verifier, settings, clock))
@@ -52,4 +52,7 @@ async def open_services(
         checks["inbox"] = worker.check
         # {% endif %}
         state["verifier"] = verifier
+        # {% if cookiecutter.validation_mode == 'sdk' %}
+        state["provider"] = provider
+        # {% endif %}
         yield state, checks

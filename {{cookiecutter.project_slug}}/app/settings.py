@@ -172,7 +172,7 @@ def _check_cache_url(url: SecretStr) -> SecretStr:
     if parts.query or parts.fragment:
         raise ValueError("carries a query or a fragment")
     if not (parts.path.strip("/") or "0").isdecimal():
-        raise ValueError("names no database: its path is a number or empty")
+        raise ValueError("has a path that is not the number of a database")
     return url
 
 

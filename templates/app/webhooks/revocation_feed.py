@@ -4,6 +4,7 @@ A process applies its own deliveries right after their commit. It polls the tabl
 others. No handler need run for it.
 """
 
+import logging
 import uuid
 
 import sqlalchemy as sa
@@ -15,6 +16,8 @@ from app.webhooks.events import Event, Handler
 from app.webhooks.inbox import StoredEvent, events
 from app.webhooks.retention import IS_REVOCATION
 from app.webhooks.worker import Worker
+
+logger = logging.getLogger("app.webhooks.revocations")
 
 OVERLAP = 60.0  # seconds that a poll looks back, as rows are not committed in the order of receipt
 RELOAD = 600.0  # seconds until all rows are read again
@@ -82,3 +85,4 @@ async def lift(engine: AsyncEngine, subject: str) -> None:
             event = {"id": f"lift_{uuid.uuid4().hex}", "type": event_type, "subject": subject}
             row = {**event, "body": "{}", "state": "done", "attempts": 0}
             await connection.execute(sa.insert(events).values(row | dict.fromkeys(times, now)))
+    logger.warning("revocations lifted subject=%s", subject)

@@ -17,16 +17,16 @@ def issuer(provider_port: int = PROVIDER_PORT) -> str:
 
 
 def service_settings(provider_port: int = PROVIDER_PORT) -> dict[str, str]:
-    """Return the variables of a service beside the local provider. Blank ones count as unset."""
+    """Return the variables of a service beside the provider. A space unsets what `.env` has."""
     return {
         "HYDRA_INTROSPECT_URL": f"http://{HOST}:{provider_port}{INTROSPECTION}",
-        "HYDRA_ADMIN_USER": "",
-        "HYDRA_ADMIN_PASS": "",
+        "HYDRA_ADMIN_USER": " ",
+        "HYDRA_ADMIN_PASS": " ",
         "OLYMPUS_ISSUER": issuer(provider_port),
         "AUDIENCE": AUDIENCE,
-        "ALLOWED_CLIENT_IDS": "",
-        "ACCEPT_ANY_AUDIENCE": "",
+        "ALLOWED_CLIENT_IDS": " ",
+        "ACCEPT_ANY_AUDIENCE": " ",
         "WEBHOOK_SECRETS": "whsec_of_the_local_provider_0123456789",
-        "WEBHOOK_API_KEYS": "",
-        "INBOX_DATABASE_URL": "",
+        "WEBHOOK_API_KEYS": " ",
+        "INBOX_DATABASE_URL": " ",
     }

@@ -17,14 +17,14 @@ def issuer(provider_port: int = PROVIDER_PORT) -> str:
 
 
 def service_settings(provider_port: int = PROVIDER_PORT) -> dict[str, str]:
-    """Return the variables of a service beside the local provider. Blank ones count as unset."""
+    """Return the variables of a service beside the provider. A space unsets what `.env` has."""
     return {
         "AVNOLOGY_BASE_URL": f"http://{HOST}:{provider_port}",
         "AVNOLOGY_CLIENT_ID": "service",
         "AVNOLOGY_CLIENT_SECRET": "service-secret",
-        "AVNOLOGY_API_KEY": "",
+        "AVNOLOGY_API_KEY": " ",
         "AVNOLOGY_ISSUER": issuer(provider_port),
         "AUDIENCE": AUDIENCE,
-        "ALLOWED_CLIENT_IDS": "",
-        "ACCEPT_ANY_AUDIENCE": "",
+        "ALLOWED_CLIENT_IDS": " ",
+        "ACCEPT_ANY_AUDIENCE": " ",
     }

@@ -23,7 +23,7 @@ from app.auth.claims import TokenVerifier
 from app.auth.metadata import metadata_url
 from app.auth.policy import Policy
 from app.auth.principal import Principal
-from app.metrics import REFUSALS
+from app.metrics import REFUSED
 from app.settings import Settings
 
 logger = logging.getLogger("app.auth")
@@ -135,14 +135,15 @@ def response_to(
     settings: Settings = scope["state"]["settings"]
     url = metadata_url(settings.resource_url) if settings.resource_url else None
     refusal.add_challenge(REALM, url)
-    if scope["type"] == "websocket" and "websocket.http.response" not in scope["extensions"]:
+    can_deny = "websocket.http.response" in (scope.get("extensions") or ())
+    if scope["type"] == "websocket" and not can_deny:
         return WebSocketException(WS_1008_POLICY_VIOLATION, refusal.detail)
     return refusal
 
 
 def log_refusal(refusal: errors.AuthError, token: str | None) -> None:
     """Count and log a refusal. The token appears as the first digits of its hash."""
-    REFUSALS.labels(refusal.reason).inc()
+    REFUSED.labels(refusal.reason).inc()
     level = logging.WARNING if isinstance(refusal, errors.ProviderUnavailable) else logging.INFO
     digest = hashlib.sha256(token.encode()).hexdigest()[:12] if token else "-"
     values = refusal.status_code, refusal.reason, digest

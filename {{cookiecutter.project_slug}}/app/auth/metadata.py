@@ -17,10 +17,9 @@ def add_metadata(app: FastAPI, resource: str, issuer: str | None) -> None:
 
     @app.get(urlsplit(metadata_url(resource)).path, include_in_schema=False)
     async def read_metadata() -> dict[str, object]:
-        issuers = {"authorization_servers": [issuer]} if issuer else {}
         return {
             "resource": resource,
-            **issuers,
+            **({"authorization_servers": [issuer]} if issuer else {}),
             "scopes_supported": scopes_of(app),
             "bearer_methods_supported": ["header"],
         }

@@ -58,11 +58,14 @@ async def run(options: argparse.Namespace) -> None:
             if not (await connection.execute(retry, {"id": options.id})).rowcount:
                 sys.exit(f"There is no event {options.id} that is done or dead.")
         elif options.command == "purge":
-            settings = settings.model_copy(update={"inbox_retention_days": options.days})
+            # The largest `REVOCATION_TTL`: the service may have another one than this shell.
+            changes = {"inbox_retention_days": options.days, "revocation_ttl": 31_536_000}
+            settings = settings.model_copy(update=changes)
             state = "dead" if options.dead else "done"
             print(await purge(engine, settings, state), "events deleted")
         elif options.command == "lift":
             await lift(engine, options.subject)
+            print(f"The deletion and the disabling of {options.subject} are lifted.")
 
 
 def main() -> None:
