@@ -83,6 +83,7 @@ HANDLERS = "app/webhooks/handlers.py"
 
 def write(file: Path, text: str, mode: str = "w") -> None:
     """Write a file of the team, or append to one with the mode `a`."""
+    file.parent.mkdir(exist_ok=True)
     with file.open(mode, encoding="utf-8") as opened:
         opened.write(text)
 
@@ -104,7 +105,7 @@ def grow(service: Path) -> None:
 def edit_the_rest(service: Path) -> None:
     """Delete the example, edit the README, and change a handler where there is one."""
     for file in ("app/routes/widgets.py", "tests/routes/test_widgets.py"):
-        (service / file).unlink()
+        (service / file).unlink(missing_ok=True)
     edit(service / "app/extensions.py", "orders, widgets", "orders")
     edit(service / "app/extensions.py", r"orders\.router, widgets\.router", "orders.router")
     edit(service / "README.md", r"^## Working on it\n", "## Working on it\n\nCall Anna first.\n")
