@@ -66,7 +66,8 @@ def switch(service: Path, **answers: object) -> None:
         for route in SDK_ROUTES:
             (service / route).unlink()
     if before["include_webhooks"] and not after["include_webhooks"]:
-        (service / HANDLERS).unlink()
+        for file in (HANDLERS, "tests/webhooks/test_handlers.py"):
+            (service / file).unlink()
     git(service, "add", "--all")
 
 
@@ -85,7 +86,7 @@ def test_a_change_of_mode(releases: Releases, before: str, after: str) -> None:
 @pytest.mark.parametrize("option", ["include_caching", "include_webhooks"])
 @pytest.mark.parametrize("value", [True, False], ids=["on", "off"])
 def test_an_option_is_switched(releases: Releases, option: str, value: bool) -> None:
-    """A handler that is as rendered is removed by hand."""
+    """Handlers and their tests that are as rendered are removed by hand."""
     old = {**DEFAULT, option: not value}
     service = releases.create_with_cruft(TREE, old)
     grow(service)
