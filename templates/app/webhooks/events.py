@@ -6,21 +6,23 @@ There are two documented envelopes: `id`, `type`, `timestamp`, `data` and `event
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from fastapi import HTTPException
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.claims import MalformedClaims, parse_object
+from app.auth.errors import Refusal
 
-DETAILS = {
-    400: "Invalid payload",
-    401: "Invalid signature",
-    409: "Event id already used",
-    413: "Payload too large",
-    415: "Unsupported media type",
-    503: "Inbox unavailable",
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "Invalid payload"},
+    401: {"model": Refusal, "description": "Invalid signature"},
+    409: {"model": Refusal, "description": "Event id already used"},
+    413: {"model": Refusal, "description": "Payload too large"},
+    415: {"model": Refusal, "description": "Unsupported media type"},
+    503: {"model": Refusal, "description": "Inbox unavailable"},
 }
+"""What a sender may see, and what the OpenAPI document says about it."""
 SUBJECT_KEYS = ("user_id", "userId", "sub", "subject", "identity_id")
 
 
@@ -28,7 +30,8 @@ class DeliveryRefused(HTTPException):
     """A delivery that is not stored. `reason` is a fixed word for the log."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(status, DETAILS[status], {"Retry-After": "5"} if status == 503 else None)
+        headers = {"Retry-After": "5"} if status == 503 else None
+        super().__init__(status, REFUSALS[status]["description"], headers)
         self.reason = reason
 
 

@@ -5,7 +5,6 @@ Checks come in the order of their cost: size, headers, signature, JSON. Then the
 
 import logging
 import re
-from typing import Any
 
 from fastapi import APIRouter, Request
 from prometheus_client import Counter
@@ -13,10 +12,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.auth.errors import Refusal
 from app.body_limit import limited
 from app.settings import WebhookSettings
-from app.webhooks.events import DETAILS, DeliveryRefused, parse_event
+from app.webhooks.events import REFUSALS, DeliveryRefused, parse_event
 from app.webhooks.signature import PATH, check_delivery
 
 logger = logging.getLogger("app.webhooks")
@@ -27,12 +25,9 @@ DELIVERIES = Counter("webhook_deliveries", "Deliveries of events", ["outcome"])
 JSON: dict[str, object] = {}
 CONTENT = {"application/json": JSON}
 BODY = {"content": CONTENT}
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Refusal, "description": detail} for status, detail in DETAILS.items()
-}
 
 
-@router.post(PATH, responses=RESPONSES, openapi_extra={"requestBody": BODY})
+@router.post(PATH, responses=REFUSALS, openapi_extra={"requestBody": BODY})
 async def receive(request: Request) -> dict[str, bool]:
     """Accept an event. Its handler runs after the answer."""
     settings: WebhookSettings = request.state.settings
