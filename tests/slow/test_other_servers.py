@@ -221,7 +221,7 @@ def test_wrong_credentials_of_the_service_are_an_outage(
 
     assert_unavailable(response)
     assert ready.status_code == 503
-    assert "ERROR app.auth identity provider refuses this service" in caller.process.output()
+    assert '"level": "error", "logger": "app.auth"' in caller.process.output()
 
 
 def test_a_killed_server_is_an_outage(
