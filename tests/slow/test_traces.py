@@ -12,6 +12,7 @@ import pytest
 
 from tests.demo.processes import free_ports, wait_until_up
 from tests.slow.conftest import Installed, environment, install
+from tests.slow.further import install_packages
 
 ANSWERS = {"validation_mode": "introspection", "include_caching": False, "include_webhooks": False}
 SETTINGS = {
@@ -58,9 +59,7 @@ class Receiver(BaseHTTPRequestHandler):
 def project(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Return a service with the extra that the README names."""
     project = install(tmp_path_factory.mktemp("traced"), ANSWERS)
-    python = str(project.path / ".venv/bin/python")
-    extra = ["uv", "pip", "install", "--quiet", "--python", python, "fastapi[opentelemetry]"]
-    subprocess.run(extra, env=environment(), check=True)
+    install_packages(project.path, "fastapi[opentelemetry]")
     return project
 
 
