@@ -131,7 +131,7 @@ def test_a_choice_whose_handlers_the_team_changed(releases: Releases, service: P
     reason = refused(releases, TREE, service, "--choose", "include_webhooks=false")
 
     assert f"\n  {HANDLERS}\n    imports app." in reason
-    assert "imports app.webhooks.worker, which is removed" in reason
+    assert "imports app.webhooks.events, which is removed" in reason
     assert "    is imported by app/routes/users.py" in reason
     git(service, "rm", "--quiet", HANDLERS)
     commit(service)
