@@ -106,14 +106,9 @@ def installed(
 
 @pytest.fixture(scope="session")
 def own_tests(installed: Installed) -> str:
-    """The output of `make test`, with coverage by test where the code is mutated.
-
-    Coverage takes a third of the time, so it is off elsewhere. Every module is in a combination
-    whose code is mutated.
-    """
+    """The output of `make test`, which notes coverage by test where the code is mutated."""
     is_mutated = name(installed.answers()) in PLACES
-    options = "--cov-context=test" if is_mutated else "--no-cov"
-    return installed.make("test", PYTEST_ADDOPTS=options)
+    return installed.make("test", PYTEST_ADDOPTS="--cov-context=test" if is_mutated else "")
 
 
 def install(into: Path, answers: Answers, python: str = sys.executable) -> Installed:
