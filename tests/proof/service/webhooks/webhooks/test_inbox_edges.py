@@ -115,6 +115,19 @@ async def test_only_claims_of_the_stopping_process_are_withdrawn(
     assert [rows[name].attempts for name in ("evt_1", "evt_2")] == [0, 1]
 
 
+async def test_only_the_stopping_process_leaves(worker: Worker, engine: AsyncEngine) -> None:
+    """The events of another one stay leased by it."""
+    other = Worker(engine, HANDLERS)
+    await other.heartbeat()
+    await other.inbox.accept(event("evt_1"))
+    await other.claim(8)
+    await worker.stop()
+
+    assert await ids(Worker(engine, HANDLERS)) == []
+    await other.stop()
+    assert await ids(Worker(engine, HANDLERS)) == ["evt_1"]
+
+
 async def test_readiness_before_the_first_heartbeat(engine: AsyncEngine) -> None:
     with pytest.raises(DeliveryRefused, match="503"):
         await Worker(engine, HANDLERS).check()
