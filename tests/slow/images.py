@@ -15,7 +15,6 @@ from tests import OWN_ENVIRONMENT
 PACKAGES = "ca-certificates,python3,python3-venv"
 SUITE = "bookworm"
 """The Debian release with Python 3.11, the oldest one that a service supports."""
-MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 BASE = "localhost/python"
 
@@ -46,7 +45,7 @@ def make_base(shared: Path) -> Path:
         if not (folder / "usr/bin/python3").exists():
             options = ["--variant=minbase", f"--include={PACKAGES}"]
             subprocess.run(
-                ["debootstrap", *options, SUITE, str(folder), MIRROR],
+                ["debootstrap", *options, SUITE, str(folder)],
                 check=True,
                 stdout=subprocess.DEVNULL,
             )

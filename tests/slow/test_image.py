@@ -101,7 +101,7 @@ def running(built: Built, folder: Path) -> Iterator[Container]:
     data.mkdir()
     os.chown(data, 10001, 10001)
     settings: dict[str, str] = json.loads(dev(built.project, "-c", SETTINGS.format(provider_port)))
-    variables = {name: text for name, text in settings.items() if text}
+    variables = {name: text for name, text in settings.items() if text.strip()}
     provider = ["-m", "dev", "provider", "--provider-port", str(provider_port)]
     with (
         subprocess.Popen([sys.executable, *provider], cwd=built.project.path) as dev_provider,
