@@ -23,13 +23,14 @@ class BodyLimit:
 
 def limited(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
     """Return `receive`, which refuses a body of more than `max_bytes`, declared or streamed."""
-    length = Headers(scope=scope).get("content-length", "")
-    declared, received = int(length[:20]) if length.isdecimal() else 0, 0
+    received = 0
 
     async def counted() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
+        length = Headers(scope=scope).get("content-length", "")
+        declared = int(length[:20]) if length.isdecimal() else 0
         if max(declared, received) > max_bytes:
             raise HTTPException(413, "Payload too large", headers=CLOSE)
         return message

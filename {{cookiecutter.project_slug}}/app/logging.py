@@ -17,13 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog import dev, processors, stdlib
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from app.metrics import REQUEST_SECONDS, REQUESTS
+from app.metrics import series_of
 
 access_logger = logging.getLogger("app.access")
 
 request_id: ContextVar[str] = ContextVar("request_id")
 """The id of the request at hand, which every log line has."""
 
+METHODS = frozenset(HTTPMethod)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -157,12 +158,14 @@ def route_of(scope: Scope) -> str:
 
 def report(scope: Scope, status: int, seconds: float) -> None:
     """Count a request and log it, without its query and without its real path."""
-    method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "other"
+    method = scope["method"] if scope["method"] in METHODS else "other"
     route = route_of(scope)
-    REQUESTS.labels(method, route, status).inc()
-    REQUEST_SECONDS.labels(method, route).observe(seconds)
-    fields = {"method": method, "route": route, "status": status}
-    fields["duration_ms"] = round(seconds * 1000, 1)
-    if client_id := scope.get("state", {}).get("client_id"):
-        fields["client_id"] = client_id
-    access_logger.info("request", extra=fields)
+    requests, request_seconds = series_of(method, route, status)
+    requests.inc()
+    request_seconds.observe(seconds)
+    if access_logger.isEnabledFor(logging.INFO):
+        fields = {"method": method, "route": route, "status": status}
+        fields["duration_ms"] = round(seconds * 1000, 1)
+        if client_id := scope.get("state", {}).get("client_id"):
+            fields["client_id"] = client_id
+        access_logger.info("request", extra=fields)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -53,9 +54,15 @@ def create_app(
         version=about.VERSION,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         lifespan=partial(run, settings, transport, clock),
-        telemetry={"logs": False, "metrics": False},  # logs would carry exception texts
+        telemetry={
+            "logs": False,  # They would carry exception texts.
+            "metrics": False,
+            # Without this package there are no traces: to look for them took 4 % of a request.
+            "tracing": find_spec("opentelemetry.sdk") is not None,
+        },
         redirect_slashes=False,
     )
+    documented = len(app.routes)
     app.add_exception_handler(RequestValidationError, refuse_body)
     add_layers(app, settings)
     routers = [*extensions.routers, health.router]
@@ -69,6 +76,8 @@ def create_app(
         include(app, router)
     if settings.resource_url:
         add_metadata(app, settings.resource_url, settings.issuer)
+    # The documentation comes last: its six routes, matched first, took 7 % of each request.
+    app.router.routes[:] = [*app.routes[documented:], *app.routes[:documented]]
     check_tokens_first(app)
     describe_template(app)
     return app

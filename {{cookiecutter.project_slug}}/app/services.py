@@ -7,8 +7,7 @@ import httpx
 
 from app import health  # {%- if cookiecutter.include_caching +%}
 from app.auth.cache.verifier import open_cache  # {%- endif +%}
-from app.auth.claims import TokenVerifier
-from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
+from app.auth.claims import TokenVerifier  # {%- if cookiecutter.__revocations +%}
 from app.auth.revocations import RevocableVerifier  # {%- endif +%}
 from app.auth.verifier import open_verifier
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
@@ -25,13 +24,7 @@ async def open_services(
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider
-        policy = Policy(
-            issuer=settings.issuer,
-            audience=settings.audience,
-            client_ids=settings.allowed_client_ids,
-            leeway=settings.clock_leeway,
-        )
-        state = {"settings": settings, "policy": policy, "clock": clock}
+        state: dict[str, object] = {"settings": settings, "clock": clock}
         checks: dict[str, health.Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
         verifier = await stack.enter_async_context(open_cache(verifier, settings, clock))

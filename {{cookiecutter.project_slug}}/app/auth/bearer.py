@@ -21,7 +21,7 @@ from app.about import REALM
 from app.auth import errors
 from app.auth.claims import TokenVerifier
 from app.auth.metadata import metadata_url
-from app.auth.policy import Policy
+from app.auth.policy import admit
 from app.auth.principal import Principal
 from app.metrics import REFUSED
 from app.settings import Settings
@@ -56,12 +56,11 @@ class Bearer(SecurityBase):
     ) -> Principal:
         state = connection.scope["state"]
         verifier: TokenVerifier = state["verifier"]
-        policy: Policy = state["policy"]
         token: str | None = None
         try:
             token = bearer_token(connection.scope)
             claims = await verifier.verify(token, max_age=self.max_age)
-            principal = policy.admit(claims, state["clock"]())
+            principal = admit(claims, state["settings"], state["clock"]())
             state["client_id"] = principal.client_id  # for the log
             check_caller(principal, self.machine)
             check_scopes(principal, security_scopes.scopes)

@@ -5,38 +5,31 @@ They compare claims with settings and the clock. No decision is stored.
 
 import logging
 from collections.abc import Set
-from dataclasses import dataclass
 
 from app.auth.claims import Claims
 from app.auth.errors import InvalidToken
 from app.auth.principal import Principal
+from app.settings import Settings
 
 logger = logging.getLogger("app.auth.policy")
 
 ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a kind, not a secret
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Who must have issued a token, and for whom. An empty set, or `None`, does not restrict."""
+def admit(claims: Claims, settings: Settings, now: float) -> Principal:
+    """Return who is calling, or raise `InvalidToken`. `now` in seconds since 1970.
 
-    issuer: str | None
-    audience: frozenset[str]
-    client_ids: frozenset[str]
-    leeway: float
-    """Seconds that the clocks of the provider and of this service may differ."""
-
-    def admit(self, claims: Claims, now: float) -> Principal:
-        """Return who is calling, or raise `InvalidToken`. `now` in seconds since 1970."""
-        check_token_kind(claims)
-        check_not_bound(claims)
-        check_expiry(claims, now - self.leeway)
-        check_not_before(claims, now + self.leeway)
-        check_issued_at(claims, now + self.leeway)
-        check_issuer(claims, self.issuer)
-        check_audience(claims, self.audience)
-        check_client(claims, self.client_ids)
-        return Principal.of(claims, subject_of(claims))
+    An audience, a client list or an issuer that is not set does not restrict.
+    """
+    check_token_kind(claims)
+    check_not_bound(claims)
+    check_expiry(claims, now - settings.clock_leeway)
+    check_not_before(claims, now + settings.clock_leeway)
+    check_issued_at(claims, now + settings.clock_leeway)
+    check_issuer(claims, settings.issuer)
+    check_audience(claims, settings.audience)
+    check_client(claims, settings.allowed_client_ids)
+    return Principal.of(claims, subject_of(claims))
 
 
 def check_token_kind(claims: Claims) -> None:

@@ -1,18 +1,22 @@
 """The rules about claims: which types they have, and which values are accepted."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from app.auth import policy
 from app.auth.claims import MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken
-from app.auth.policy import Policy
 from app.auth.principal import Principal
+from app.settings import Settings
 from tests.callers import NOW
 
-POLICY = Policy(
+SETTINGS = SimpleNamespace(
     issuer="https://issuer.example",
-    audience=frozenset({"widgets", "gadgets"}),
-    client_ids=frozenset({"web", "batch"}),
-    leeway=10,
+    audience={"widgets", "gadgets"},
+    allowed_client_ids={"web", "batch"},
+    clock_leeway=10,
 )
 CLAIMS = {
     "sub": "anna",
@@ -30,7 +34,7 @@ Document = dict[str, object]
 
 def admit(**changes: object) -> Principal:
     """Apply the policy to good claims with changes. `None` leaves a claim out."""
-    return POLICY.admit(parse_claims({**CLAIMS, **changes}), NOW)
+    return policy.admit(parse_claims({**CLAIMS, **changes}), cast(Settings, SETTINGS), NOW)
 
 
 def test_good_claims() -> None:
