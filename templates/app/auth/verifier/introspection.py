@@ -30,8 +30,7 @@ class ProviderVerifier:
     transport: httpx.AsyncBaseTransport
     url: httpx.URL
     headers: httpx.Headers
-    time_limit: float
-    """Seconds for a call, with its retry and its wait."""
+    time_limit: float  # seconds, for a call with its wait and its retry
     clock: Callable[[], float]
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CALLS))
 
@@ -74,10 +73,7 @@ class ProviderVerifier:
 
 
 def network() -> AiohttpTransport:
-    """Return the transport of production: httpx's interface on the connections of aiohttp.
-
-    A call through `httpx.AsyncClient` took 94 µs instead of 26.
-    """
+    """Return the transport of production: httpx's interface on the connections of aiohttp."""
     trust = ssl.create_default_context()
     session = aiohttp.ClientSession(
         # As many connections as calls: a call waits for its place, never for a connection too.
