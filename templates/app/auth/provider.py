@@ -1,4 +1,4 @@
-"""The HTTP client for the identity provider: bounded in time, in size and in number.
+"""Calls to the identity provider: bounded in time and in size.
 
 Whatever goes wrong, the caller sees `ProviderUnavailable` with a fixed word as its reason.
 """
@@ -6,14 +6,11 @@ Whatever goes wrong, the caller sees `ProviderUnavailable` with a fixed word as 
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from app.auth.errors import ProviderUnavailable
 from app.metrics import provider_call
@@ -21,87 +18,49 @@ from app.metrics import provider_call
 logger = logging.getLogger("app.auth")
 
 MAX_BODY_BYTES = 65_536
-MAX_CALLS = 100
-"""Calls in flight. A provider that hangs must not hold every request of the service."""
-MAX_WAIT = 0.25
-"""Seconds that a call waits for one of those places."""
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
-def network() -> AiohttpTransport:
-    """Return the transport of production: httpx's interface on the connections of aiohttp."""
-    trust = ssl.create_default_context()
-    session = aiohttp.ClientSession(
-        # As many connections as calls: a call waits for its place, never for a connection too.
-        connector=aiohttp.TCPConnector(limit=MAX_CALLS, keepalive_timeout=30, ssl=trust),
-        # Nothing that the provider sets in one response goes out with another request.
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-    )
-    return AiohttpTransport(client=session, verify=trust)
+async def bounded(call: Awaitable[bytes], time_limit: float) -> bytes:
+    """Return what `call` returns within `time_limit` seconds, and count it.
 
-
-@dataclass(frozen=True)
-class ProviderEndpoint:
-    """One URL of the provider. A call, its retry and its wait take `time_limit` seconds at most.
-
-    There is no `httpx.AsyncClient`: a call through it took 94 µs instead of 26. It would also
-    follow redirects, keep cookies and read the proxy environment.
+    Raises `ProviderUnavailable`, whatever `call` raises.
     """
-
-    transport: httpx.AsyncBaseTransport
-    method: str
-    url: httpx.URL
-    headers: httpx.Headers
-    time_limit: float
-    clock: Callable[[], float]
-    """Seconds since 1970."""
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CALLS))
-
-    async def call(self, body: bytes = b"") -> bytes:
-        """Send `body` and return the body of the 200.
-
-        Raises `ProviderUnavailable` for another status, and where no response can be read in time.
-        """
-        request = httpx.Request(self.method, self.url, headers=self.headers, content=body)
-        with provider_call():
-            try:
-                async with asyncio.timeout(self.time_limit):
-                    await self._take_place()
-                    try:
-                        return await self._send(request)
-                    finally:
-                        self.places.release()
-            except ProviderUnavailable:
-                raise
-            except TimeoutError:
-                raise ProviderUnavailable("timeout") from None
-            except Exception as error:  # noqa: BLE001
-                # Not every failure is an `httpx.HTTPError`: a garbage status line is an
-                # `aiohttp.ClientResponseError`, a garbage reason phrase a `UnicodeError`.
-                raise failure(error) from None
-
-    async def _take_place(self) -> None:
+    with provider_call():
         try:
-            async with asyncio.timeout(MAX_WAIT):
-                await self.places.acquire()
+            async with asyncio.timeout(time_limit):
+                return await call
+        except ProviderUnavailable:
+            raise
         except TimeoutError:
-            raise ProviderUnavailable("busy") from None
+            raise ProviderUnavailable("timeout") from None
+        except Exception as error:  # noqa: BLE001 - not every failure is an `httpx.HTTPError`
+            raise failure(error) from None
 
-    async def _send(self, request: httpx.Request) -> bytes:
-        async with aclosing(await self._open(request)) as response:
-            body = await read_body(response)
-        check_status(response, self.clock)
-        return body
 
-    async def _open(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await self.transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if tls_error(error) is not None:
-                raise
-            # No byte of a response has come: the server restarts, or closed an idle connection.
-            return await self.transport.handle_async_request(request)
+async def send(
+    transport: httpx.AsyncBaseTransport, request: httpx.Request, clock: Callable[[], float]
+) -> bytes:
+    """Send `request` and return the body of the 200.
+
+    There is no `httpx.AsyncClient`: it would follow redirects, keep cookies and read the proxy
+    environment, and a call through it took 94 µs instead of 26.
+    """
+    async with aclosing(await try_twice(transport, request)) as response:
+        body = await read_body(response)
+    check_status(response, clock())
+    return body
+
+
+async def try_twice(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+    """Send `request`, and once more if the connection failed and TLS is not the cause."""
+    try:
+        return await transport.handle_async_request(request)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if tls_error(error) is not None:
+            raise
+        # No byte of a response has come, for example while the server restarts.
+        return await transport.handle_async_request(request)
 
 
 async def read_body(response: httpx.Response) -> bytes:
@@ -118,8 +77,8 @@ async def read_body(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def check_status(response: httpx.Response, clock: Callable[[], float]) -> None:
-    """Raise `ProviderUnavailable` unless the status is 200."""
+def check_status(response: httpx.Response, now: float) -> None:
+    """Raise `ProviderUnavailable` unless the status is 200. `now` in seconds since 1970."""
     status = response.status_code
     if status in (401, 403):
         # Our own credentials: never the caller's fault, and only an operator can fix them.
@@ -127,7 +86,7 @@ def check_status(response: httpx.Response, clock: Callable[[], float]) -> None:
         raise ProviderUnavailable("own_credentials")
     if status == 429:
         wait = response.headers.get("retry-after", "")
-        raise ProviderUnavailable("rate_limit", retry_after(wait, clock()))
+        raise ProviderUnavailable("rate_limit", retry_after(wait, now))
     if status != 200:
         raise ProviderUnavailable(f"status_{status}")
 
@@ -157,8 +116,8 @@ def failure(error: Exception) -> ProviderUnavailable:
 def tls_error(error: BaseException | None) -> ssl.SSLError | None:
     """Return the TLS failure behind `error`, which httpx reports as one of the connection."""
     while error is not None:
-        # Those of aiohttp count as `ssl.SSLError` too, but have no reason.
-        if isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError):
+        # An error of the client may count as `ssl.SSLError` too, but has no reason.
+        if isinstance(error, ssl.SSLError) and hasattr(error, "reason"):
             return error
         error = error.__cause__ or error.__context__
     return None

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.auth.errors import ProviderUnavailable
-from app.auth.provider import MAX_BODY_BYTES, MAX_CALLS, ProviderEndpoint, retry_after
+from app.auth.provider import MAX_BODY_BYTES, bounded, retry_after, send
 from tests.callers import NOW, Clock
 
 pytestmark = pytest.mark.anyio
@@ -15,10 +15,9 @@ pytestmark = pytest.mark.anyio
 Handler = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
-def endpoint_of(handler: Handler, limit: float = 10) -> ProviderEndpoint:
-    wire = httpx.MockTransport(handler)
-    url, headers = httpx.URL("http://provider"), httpx.Headers()
-    return ProviderEndpoint(wire, "POST", url, headers, limit, Clock())
+async def call(handler: Handler, limit: float = 10) -> bytes:
+    request = httpx.Request("GET", "http://provider")
+    return await bounded(send(httpx.MockTransport(handler), request, Clock()), limit)
 
 
 OK = httpx.Response(200, content=b"{}")
@@ -63,7 +62,7 @@ async def test_outcome(
         return result
 
     try:
-        outcome = (await endpoint_of(respond).call(b"token=x")).decode()
+        outcome = (await call(respond)).decode()
     except ProviderUnavailable as refusal:
         outcome = refusal.reason
 
@@ -80,29 +79,8 @@ async def test_time_limit_covers_the_retry() -> None:
         raise REFUSED
 
     with pytest.raises(ProviderUnavailable, match="timeout"):
-        await endpoint_of(refuse_late, limit=0.1).call()
+        await call(refuse_late, limit=0.1)
     assert calls == 2
-
-
-async def test_calls_in_flight_are_limited() -> None:
-    """Another call waits a moment for a place. A call that is cancelled leaves its own."""
-    gate = asyncio.Event()
-
-    async def respond(request: httpx.Request) -> httpx.Response:
-        await gate.wait()
-        return httpx.Response(200, content=b"{}")
-
-    endpoint = endpoint_of(respond)
-    calls = [asyncio.create_task(endpoint.call()) for _ in range(MAX_CALLS)]
-    await asyncio.sleep(0)
-    with pytest.raises(ProviderUnavailable, match="busy"):
-        await endpoint.call()
-    calls.pop().cancel()
-    calls.append(asyncio.create_task(endpoint.call()))
-    await asyncio.sleep(0)
-    gate.set()
-
-    assert await asyncio.gather(*calls) == [b"{}"] * MAX_CALLS
 
 
 RETRY_AFTER = {

@@ -1,23 +1,38 @@
 """Introspects tokens (RFC 7662) at the admin listener of Hydra, the server of Olympus."""
 
+import asyncio
 import base64
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
+import aiohttp
 import httpx
+from httpx_aiohttp import AiohttpTransport
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.auth.provider import HEADERS, ProviderEndpoint, network
+from app.auth.provider import HEADERS, bounded, send
 from app.settings import IntrospectionSettings, Settings
 
+MAX_CALLS = 100
+"""Calls in flight. A provider that hangs must not hold every request of the service."""
+MAX_WAIT = 0.25
+"""Seconds that a call waits for one of those places."""
 
+
+@dataclass(frozen=True)
 class ProviderVerifier:
     """Calls the provider for every token, so a revocation shows at the next request."""
 
-    def __init__(self, introspection: ProviderEndpoint) -> None:
-        self._introspection = introspection
+    transport: httpx.AsyncBaseTransport
+    url: httpx.URL
+    headers: httpx.Headers
+    time_limit: float  # seconds, for a call with its wait and its retry
+    clock: Callable[[], float]
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CALLS))
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return the claims of `token` (RFC 7662, section 2.2).
@@ -27,7 +42,9 @@ class ProviderVerifier:
         check_prefix(token)
         # No `scope` field: Hydra would answer "inactive" where a scope is missing, and hide a 403.
         # No `token_type_hint`: it never restricts the answer to access tokens.
-        body = await self._introspection.call(b"token=" + quote_plus(token).encode())
+        form = b"token=" + quote_plus(token).encode()
+        request = httpx.Request("POST", self.url, headers=self.headers, content=form)
+        body = await bounded(self._send(request), self.time_limit)
         try:
             document = parse_object(body)
             check_active(document)
@@ -43,6 +60,30 @@ class ProviderVerifier:
             return
         raise ProviderUnavailable("active_probe")
 
+    async def _send(self, request: httpx.Request) -> bytes:
+        try:
+            async with asyncio.timeout(MAX_WAIT):
+                await self.places.acquire()
+        except TimeoutError:
+            raise ProviderUnavailable("busy") from None
+        try:
+            return await send(self.transport, request, self.clock)
+        finally:
+            self.places.release()
+
+
+def network() -> AiohttpTransport:
+    """Return the transport of production: httpx's interface on the connections of aiohttp."""
+    trust = ssl.create_default_context()
+    session = aiohttp.ClientSession(
+        # As many connections as calls: a call waits for its place, never for a connection too.
+        connector=aiohttp.TCPConnector(limit=MAX_CALLS, keepalive_timeout=30, ssl=trust),
+        # Nothing that the provider sets in one response goes out with another request.
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    return AiohttpTransport(client=session, verify=trust)
+
 
 @asynccontextmanager
 async def open_verifier(
@@ -52,8 +93,7 @@ async def open_verifier(
     # Prepared once: to parse them took half of the time that a request needs to be built.
     url, headers = httpx.URL(settings.hydra_introspect_url), httpx.Headers(form_headers(settings))
     async with transport or network() as opened:
-        endpoint = ProviderEndpoint(opened, "POST", url, headers, settings.idp_timeout, clock)
-        yield ProviderVerifier(endpoint)
+        yield ProviderVerifier(opened, url, headers, settings.idp_timeout, clock)
 
 
 def form_headers(settings: IntrospectionSettings) -> dict[str, str]:

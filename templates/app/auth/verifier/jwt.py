@@ -4,6 +4,7 @@ This module checks what tells an access token from the issuer's other signed tok
 checks the values of the claims afterwards.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken
 from app.auth.jwt.jwks import HARD_LIMIT, KeySet
 from app.auth.policy import ACCESS_TOKEN
-from app.auth.provider import HEADERS, ProviderEndpoint, network
+from app.auth.provider import HEADERS, bounded, send
 from app.settings import Settings
 
 _OF_OTHER_TOKENS = {"nonce", "at_hash", "c_hash", "s_hash", "events"}
@@ -53,10 +54,14 @@ async def open_verifier(
     settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Callable[[], float]
 ) -> AsyncIterator[ProviderVerifier]:
     """Open the verifier for the life of the service, and start to fetch the keys."""
-    url, headers = httpx.URL(settings.jwks_url), httpx.Headers(HEADERS)
-    async with transport or network() as opened:
-        endpoint = ProviderEndpoint(opened, "GET", url, headers, settings.idp_timeout, clock)
-        keys = KeySet(endpoint.call, settings.jwt_algorithms, clock)
+    request = httpx.Request("GET", settings.jwks_url, headers=HEADERS)
+    transport = transport or httpx.AsyncHTTPTransport(verify=ssl.create_default_context())
+    async with transport:
+
+        async def fetch() -> bytes:
+            return await bounded(send(transport, request, clock), settings.idp_timeout)
+
+        keys = KeySet(fetch, settings.jwt_algorithms, clock)
         keys.start()
         yield ProviderVerifier(keys)
         keys.close()

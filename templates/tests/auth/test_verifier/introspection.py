@@ -1,14 +1,17 @@
 """Responses that introspection has to withstand: the attack list of this service."""
 
+import asyncio
 import base64
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from app.auth.errors import ProviderUnavailable
+from app.auth.verifier import MAX_CALLS, ProviderVerifier
 from app.settings import Settings
 from dev.provider import Provider
-from tests.callers import AUDIENCE, NOW, bearer
+from tests.callers import AUDIENCE, NOW, Clock, bearer
 from tests.conftest import ENVIRON, CallAs, Start, problems
 
 ISSUER = "http://localhost:3102"
@@ -135,6 +138,29 @@ def test_revoked_token(as_machine: CallAs, provider: Provider) -> None:
     provider.revoke(caller.headers["Authorization"].removeprefix("Bearer "))
 
     assert [before, caller.delete("/probe").status_code] == [204, 401]
+
+
+@pytest.mark.anyio
+async def test_calls_in_flight_are_limited() -> None:
+    """Another call waits a moment for a place. A call that is cancelled leaves its own."""
+    gate = asyncio.Event()
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        await gate.wait()
+        return httpx.Response(200, json=GOOD)
+
+    url, headers = httpx.URL("http://provider"), httpx.Headers()
+    verifier = ProviderVerifier(httpx.MockTransport(respond), url, headers, 10, Clock())
+    calls = [asyncio.create_task(verifier.verify("opaque")) for _ in range(MAX_CALLS)]
+    await asyncio.sleep(0)
+    with pytest.raises(ProviderUnavailable, match="busy"):
+        await verifier.verify("opaque")
+    calls.pop().cancel()
+    calls.append(asyncio.create_task(verifier.verify("opaque")))
+    await asyncio.sleep(0)
+    gate.set()
+
+    assert {claims.subject for claims in await asyncio.gather(*calls)} == {"reader"}
 
 
 NOT_READY: dict[str, Document | httpx.Response] = {
