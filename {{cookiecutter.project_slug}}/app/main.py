@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI, Request
@@ -33,6 +32,8 @@ from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.webhooks.router import router as webhooks  # {%- endif +%}
 
 logger = logging.getLogger("app")
+TRACES = find_spec("opentelemetry.sdk") is not None
+"""Without that package there are none, and looking for a tracer would take 4 % of a request."""
 
 
 def create_app(
@@ -54,12 +55,8 @@ def create_app(
         version=about.VERSION,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         lifespan=partial(run, settings, transport, clock),
-        telemetry={
-            "logs": False,  # They would carry exception texts.
-            "metrics": False,
-            # Without this package there are no traces: to look for them took 4 % of a request.
-            "tracing": find_spec("opentelemetry.sdk") is not None,
-        },
+        # The logs would carry exception texts.
+        telemetry={"logs": False, "metrics": False, "tracing": TRACES},
         redirect_slashes=False,
     )
     documented = len(app.routes)
@@ -79,7 +76,7 @@ def create_app(
     # The documentation comes last: its six routes, matched first, took 7 % of each request.
     app.router.routes[:] = [*app.routes[documented:], *app.routes[:documented]]
     check_tokens_first(app)
-    describe_template(app)
+    app.openapi()["info"]["x-template"] = about.TEMPLATE  # FastAPI keeps this document
     return app
 
 
@@ -132,18 +129,6 @@ def include(app: FastAPI, router: APIRouter) -> None:
         route.dependency_overrides_provider = app
         route.app = request_response(route.get_route_handler())
         app.router.routes.append(route)
-
-
-def describe_template(app: FastAPI) -> None:
-    """Say in the OpenAPI document what the service was made from."""
-    openapi = app.openapi
-
-    def described() -> dict[str, Any]:
-        document = openapi()
-        document["info"]["x-template"] = about.TEMPLATE
-        return document
-
-    app.openapi = described  # type: ignore[method-assign]
 
 
 async def refuse_body(request: Request, error: Exception) -> Response:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 
 from prometheus_client import Counter, Histogram, start_http_server
@@ -23,16 +24,15 @@ def series_of(method: str, route: str, status: int) -> tuple[Counter, Histogram]
     return REQUESTS.labels(method, route, status), REQUEST_SECONDS.labels(method, route)
 
 
-@contextmanager
-def provider_call() -> Iterator[None]:
-    """Count a call to the identity provider, by `ok` or the reason of its failure."""
-    try:
-        with PROVIDER_SECONDS.time():
-            yield
-    except Exception as error:
-        PROVIDER_CALLS.labels(getattr(error, "reason", "error")).inc()
-        raise
-    PROVIDER_CALLS.labels("ok").inc()
+class ProviderCall:
+    """Counts the call that a `with` block makes, by `ok` or the reason of its failure."""
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        PROVIDER_SECONDS.observe(time.perf_counter() - self._started)
+        PROVIDER_CALLS.labels(getattr(error, "reason", "error") if error else "ok").inc()
 
 
 @asynccontextmanager

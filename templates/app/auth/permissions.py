@@ -15,7 +15,7 @@ from app.auth.bearer import log_refusal, user_bearer
 from app.auth.errors import AuthError
 from app.auth.principal import Principal
 from app.auth.verifier import unavailable
-from app.metrics import provider_call
+from app.metrics import ProviderCall
 
 
 class PermissionDenied(AuthError):
@@ -53,7 +53,7 @@ async def check_permission(
 ) -> None:
     """Refuse a user who has no `relation` to `target`. An error never allows anything."""
     try:
-        with provider_call():
+        with ProviderCall():
             allowed = await client.permissions.check(
                 subject=f"user:{principal.subject}", relation=relation, object=target
             )

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from app.auth.errors import ProviderUnavailable
-from app.metrics import provider_call
+from app.metrics import ProviderCall
 
 logger = logging.getLogger("app.auth")
 
@@ -26,7 +26,7 @@ async def bounded(call: Awaitable[bytes], time_limit: float) -> bytes:
 
     Raises `ProviderUnavailable`, whatever `call` raises.
     """
-    with provider_call():
+    with ProviderCall():
         try:
             async with asyncio.timeout(time_limit):
                 return await call

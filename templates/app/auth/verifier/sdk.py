@@ -10,7 +10,7 @@ from avnology_id.errors import AvnologyIdError, OAuthError, RateLimitError
 
 from app.auth.claims import Claims, MalformedClaims, parse_claims, parse_object
 from app.auth.errors import InvalidToken, ProviderUnavailable
-from app.metrics import provider_call
+from app.metrics import ProviderCall
 from app.settings import Settings
 
 logger = logging.getLogger("app.auth")
@@ -28,7 +28,7 @@ class ProviderVerifier:
         Raises `InvalidToken` for an inactive one, `ProviderUnavailable` without a usable response.
         """
         check_prefix(token)
-        with provider_call():
+        with ProviderCall():
             try:
                 result = await self.client.oauth.introspect_token(token=token)
             except AvnologyIdError as error:
