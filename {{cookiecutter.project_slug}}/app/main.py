@@ -42,10 +42,9 @@ def create_app(
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], float] = time.time,
 ) -> FastAPI:
-    """Put the service together. Without `settings` it reads the environment.
+    """Put the service together by `settings` or the environment. Raises `InvalidSettings`.
 
-    Tests replace the network by `transport` and the time by `clock` (seconds since 1970). Raises
-    `InvalidSettings`.
+    Tests replace the network by `transport` and the time by `clock` (seconds since 1970).
     """
     settings = settings or Settings.read()
     configure_logging(settings.log_level, settings.log_format)
@@ -94,9 +93,10 @@ async def run(
         open_services(settings, transport, clock) as (services, checks),
         extensions.resources(settings) as resources,
     ):
-        state = {**services, **resources}
-        own_checks = extensions.checks(State(state))
-        yield {**state, "readiness": health.Readiness({**checks, **own_checks})}
+        # Unlike `{}`, `dict()` refuses a name that both have: a team replaces nothing by accident.
+        state = dict(**services, **resources)
+        all_checks = dict(**checks, **extensions.checks(State(state)))
+        yield dict(**state, readiness=health.Readiness(all_checks))
 
 
 def add_layers(app: FastAPI, settings: Settings) -> None:

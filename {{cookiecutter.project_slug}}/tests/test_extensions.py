@@ -38,6 +38,30 @@ def failures() -> list[Exception]:
     return []
 
 
+@pytest.mark.parametrize(
+    ("resource", "check", "refused"),
+    [
+        ("policy", "notes", "policy"),
+        ("readiness", "notes", "readiness"),
+        ("signature", "identity provider", "identity provider"),
+    ],
+)
+def test_name_of_the_service_is_refused(
+    start: Start, monkeypatch: pytest.MonkeyPatch, resource: str, check: str, refused: str
+) -> None:
+    """At the start. Else a resource could replace the rules about tokens."""
+
+    @asynccontextmanager
+    async def resources(_: object) -> AsyncIterator[Mapping[str, object]]:
+        yield {resource: "yours"}
+
+    monkeypatch.setattr(extensions, "resources", resources)
+    monkeypatch.setattr(extensions, "checks", lambda _: {check: None})
+
+    with pytest.raises(TypeError, match=f"'{refused}'"):
+        start()
+
+
 @pytest.fixture
 def client(start: Start, monkeypatch: pytest.MonkeyPatch, failures: list[Exception]) -> TestClient:
     """Return a client of the service with a router, a resource and a check of a team."""
