@@ -18,8 +18,6 @@ TIME_LIMIT = 1.0
 TTL = 3.0
 """Seconds that an outcome is kept, so that probes cannot overload the provider."""
 
-NOT_READY = {"description": "Something is missing"}
-
 Check = Callable[[], Awaitable[None]]
 """Raises something if the service is not ready."""
 
@@ -63,7 +61,7 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses={503: NOT_READY})
+@router.get("/ready", responses={503: {"description": "Something is missing"}})
 async def ready(request: Request) -> JSONResponse:
     """Tell whether the service can do its work, within a second."""
     readiness: Readiness = request.state.readiness

@@ -24,7 +24,6 @@ async def open_services(
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider
-        state: dict[str, object] = {"settings": settings, "clock": clock}
         checks: dict[str, health.Check] = {"identity provider": provider.check}
         # {% if cookiecutter.include_caching %}
         verifier = await stack.enter_async_context(open_cache(verifier, settings, clock))
@@ -36,15 +35,18 @@ async def open_services(
         # Before the first request, as a restart must not forget a revocation
         await feed.poll()
         worker.repeat(1.0, "poll of revocations", feed.poll)
-        state["accept"] = feed.accept
         # {% elif cookiecutter.include_webhooks %}
         worker = await stack.enter_async_context(open_worker(settings, HANDLERS))
-        state["accept"] = worker.inbox.accept
         # {% endif %}
         # {% if cookiecutter.include_webhooks %}
         checks["inbox"] = worker.check
         # {% endif %}
-        state["verifier"] = verifier
+        state: dict[str, object] = {"settings": settings, "clock": clock, "verifier": verifier}
+        # {% if cookiecutter.__revocations %}
+        state["accept"] = feed.accept
+        # {% elif cookiecutter.include_webhooks %}
+        state["accept"] = worker.inbox.accept
+        # {% endif %}
         # {% if cookiecutter.validation_mode == 'sdk' %}
         state["provider"] = provider
         # {% endif %}
