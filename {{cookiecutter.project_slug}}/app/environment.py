@@ -69,6 +69,8 @@ def _sentence(kind: type[FeatureSettings], problem: Mapping[str, Any]) -> str:
     wrong = wrong.replace("Field required", "is missing").replace("Input should be", "must be")
     if problem["type"].endswith("_parsing"):
         wrong = wrong.partition(",")[0]  # what follows may show a part of the value
+    if problem["type"] == "string_pattern_mismatch":
+        wrong = "has the wrong form"
     text = kind.model_fields[name].description or "another value."
     return f"{name.upper()} {wrong}: set {text[:1].lower()}{text[1:]}"
 

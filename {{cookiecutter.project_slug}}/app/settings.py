@@ -31,7 +31,11 @@ def _split_names(value: str) -> set[str]:
 HttpUrl = Annotated[str, AfterValidator(check_url)]
 """A URL as it was set: `HttpUrl` of pydantic would add a slash, and issuers are compared."""
 
+Origin = Annotated[str, Field(pattern=r"^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$")]
+"""What a browser sends (RFC 6454, section 6.2). With a path or a slash it would never match."""
+
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_split_names)]
+Origins = Annotated[frozenset[Origin], NoDecode, BeforeValidator(_split_names)]
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -45,7 +49,7 @@ class ServiceSettings(FeatureSettings):
     """The largest request body in bytes."""
     resource_url: HttpUrl | None = None
     """The public URL of this service, which its metadata shows, for example https://api.example."""
-    cors_origins: Names = frozenset()
+    cors_origins: Origins = frozenset()
     """The origins of browsers that may call, separated by commas, for example https://app.example."""
     docs_enabled: bool = True
     """Either true or, to serve no /docs, /redoc and /openapi.json, false."""

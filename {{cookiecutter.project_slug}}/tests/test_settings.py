@@ -55,6 +55,7 @@ WRONG = {
     "ALLOWED_CLIENT_IDS": [","],
     "ACCEPT_ANY_AUDIENCE": ["perhaps"],
     "RESOURCE_URL": ["widgets.example", "http://widgets.example"],
+    "CORS_ORIGINS": ["*", "app.example", "https://app.example/", "https://a.b,ftp://b"],
 }
 NUMBERS = [name for name, f in WithTeam.model_fields.items() if f.annotation in (int, float)]
 NO_NUMBERS = {name.upper(): ["nan", "inf", "hunter2"] for name in NUMBERS}

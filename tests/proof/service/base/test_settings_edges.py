@@ -14,6 +14,7 @@ WRONG = {
     "REQUEST_MAX_BYTES": ["-1", "1.5"],
     "AUDIENCE": [","],
     "RESOURCE_URL": ["https://widgets.example/?a=1", "https://a.b/#c"],
+    "CORS_ORIGINS": ["null", "https://", "https://a.b/c", "https://a@a.b", "https://A.b", "http://a:"],
 }
 
 
@@ -71,3 +72,8 @@ def test_unreadable_file_is_explained(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["https://id.example.com:65535/a@b", "http://[fd00::1]:8080"])
 def test_url_is_kept_as_it_is(url: str) -> None:
     assert read_settings(Settings, **{ISSUER: url}).issuer == url
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://[::1]", "https://xn--d-eha.eu"])
+def test_origin(origin: str) -> None:
+    assert read_settings(Settings, CORS_ORIGINS=origin).cors_origins == {origin}
