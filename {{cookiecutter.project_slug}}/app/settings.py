@@ -229,7 +229,7 @@ class WebhookSettings(FeatureSettings):
     """The keys of senders that cannot sign, separated by commas."""
     # {% endif %}
     webhook_max_bytes: int = Field(262_144, ge=1)
-    """The largest delivery in bytes."""
+    """The largest delivery in bytes, at most REQUEST_MAX_BYTES."""
 
 
 def _check_database(url: SecretStr) -> SecretStr:
