@@ -31,6 +31,7 @@ DEPENDENCIES = frozenset(
         "httpx2",
         "jiter",
         "mypy",
+        "opentelemetry-api",
         "prometheus-client",
         "psycopg",
         "pydantic",
