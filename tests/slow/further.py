@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.combinations import Answers
 
 FURTHER = Path(__file__).parents[1] / "proof" / "service"
-PACKAGES = ("hypothesis>=6.170,<7", "trustme>=1.2,<2")
+PACKAGES = ("hypothesis>=6.170,<7", "openapi-spec-validator>=0.9,<0.10", "trustme>=1.2,<2")
 """What they import, and a service does not."""
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Request, Security
 from pydantic import BaseModel, Field
 
 from app.auth import Principal, bearer, fresh_bearer
-from app.auth.errors import REFUSALS
+from app.auth.errors import REFUSALS, Refusal
 
 MAX_WIDGETS = 1000
 
@@ -69,6 +69,7 @@ async def create_widget(request: Request, new: NewWidget) -> Widget:
 @router.delete(
     "/{widget_id}",
     status_code=204,
+    responses={404: {"model": Refusal, "description": "There is no such widget"}},
     dependencies=[Security(fresh_bearer, scopes=["write:widgets"])],
 )
 async def delete_widget(request: Request, widget_id: str) -> None:
