@@ -14,7 +14,7 @@ WRONG = {
     "REQUEST_MAX_BYTES": ["-1", "1.5"],
     "AUDIENCE": [","],
     "RESOURCE_URL": ["https://widgets.example/?a=1", "https://a.b/#c"],
-    "CORS_ORIGINS": ["null", "https://", "https://a.b/c", "https://a@a.b", "https://A.b", "http://a:"],
+    "CORS_ORIGINS": ["null", "https://", "https://a/b", "https://a@b", "https://A.b", "http://a:"],
 }
 
 
@@ -74,6 +74,6 @@ def test_url_is_kept_as_it_is(url: str) -> None:
     assert read_settings(Settings, **{ISSUER: url}).issuer == url
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://[::1]", "https://xn--d-eha.eu"])
+@pytest.mark.parametrize("origin", ["http://localhost:80", "http://[::1]", "https://xn--d-eha.eu"])
 def test_origin(origin: str) -> None:
     assert read_settings(Settings, CORS_ORIGINS=origin).cors_origins == {origin}
