@@ -17,6 +17,7 @@ TIME_LIMIT = 1.0
 """Seconds for all checks together: a probe must get its response before it gives up."""
 TTL = 3.0
 """Seconds that an outcome is kept, so that probes cannot overload the provider."""
+NOT_READY = {"description": "Something is missing"}
 
 Check = Callable[[], Awaitable[None]]
 """Raises something if the service is not ready."""
@@ -61,11 +62,10 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses={503: {"description": "Something is missing"}})
+@router.get("/ready", responses={503: NOT_READY})
 async def ready(request: Request) -> JSONResponse:
     """Tell whether the service can do its work, within a second."""
     readiness: Readiness = request.state.readiness
-    missing = await readiness.missing()
-    if missing:
+    if missing := await readiness.missing():
         return JSONResponse({"status": "unavailable", "missing": missing}, status_code=503)
     return JSONResponse({"status": "ok"})

@@ -70,7 +70,6 @@ class TokenVerifier(Protocol):
 
         They are at most `max_age` seconds old. `None` leaves that to the verifier.
         """
-        ...
 
 
 def parse_object(raw: bytes) -> dict[str, object]:

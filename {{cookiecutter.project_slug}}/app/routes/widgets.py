@@ -14,6 +14,7 @@ from app.auth import Principal, bearer, fresh_bearer
 from app.auth.errors import REFUSALS, Refusal
 
 MAX_WIDGETS = 1000
+NOT_FOUND = {"model": Refusal, "description": "There is no such widget"}
 
 router = APIRouter(prefix="/widgets", tags=["widgets"], responses=REFUSALS)
 
@@ -69,7 +70,7 @@ async def create_widget(request: Request, new: NewWidget) -> Widget:
 @router.delete(
     "/{widget_id}",
     status_code=204,
-    responses={404: {"model": Refusal, "description": "There is no such widget"}},
+    responses={404: NOT_FOUND},
     dependencies=[Security(fresh_bearer, scopes=["write:widgets"])],
 )
 async def delete_widget(request: Request, widget_id: str) -> None:
