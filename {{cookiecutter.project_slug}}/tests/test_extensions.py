@@ -41,7 +41,7 @@ def failures() -> list[Exception]:
 @pytest.mark.parametrize(
     ("resource", "check", "refused"),
     [
-        ("policy", "notes", "policy"),
+        ("verifier", "notes", "verifier"),
         ("readiness", "notes", "readiness"),
         ("signature", "identity provider", "identity provider"),
     ],
@@ -49,7 +49,7 @@ def failures() -> list[Exception]:
 def test_name_of_the_service_is_refused(
     start: Start, monkeypatch: pytest.MonkeyPatch, resource: str, check: str, refused: str
 ) -> None:
-    """At the start. Else a resource could replace the rules about tokens."""
+    """At the start. Else a resource could replace what checks tokens."""
 
     @asynccontextmanager
     async def resources(_: object) -> AsyncIterator[Mapping[str, object]]:
