@@ -6,10 +6,14 @@ Times are in seconds since 1970.
 from collections.abc import Callable
 
 from cachetools import TLRUCache
+from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict
 
 from app.auth.claims import Claims
 from app.settings import CacheSettings
+
+LOOKUPS = Counter("cache_lookups", "Lookups in the cache by result", ["result"])
+STORE_ERROR = LOOKUPS.labels("store_error")
 
 
 class CacheEntry(BaseModel):

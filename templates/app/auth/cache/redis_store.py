@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import ResponseError
 
-from app.auth.cache.lookups import STORE_ERROR
-from app.auth.cache.memory import CacheEntry
+from app.auth.cache.memory import STORE_ERROR, CacheEntry
 from app.auth.claims import parse_object
 from app.environment import is_private
 from app.settings import CacheSettings
@@ -72,16 +71,13 @@ class RedisStore:
             # meanwhile, this process is slow and not Redis.
             if not isinstance(error, ResponseError) and self._replies == replies:
                 self._failed_at = self._clock()
-            self._note(error)
+            STORE_ERROR.inc()
+            if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
+                self._logged_at = self._clock()
+                logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
             return None
         self._replies += 1
         return reply
-
-    def _note(self, error: Exception) -> None:
-        STORE_ERROR.inc()
-        if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
-            self._logged_at = self._clock()
-            logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
 
 
 def decode(raw: bytes, key: str, now: float) -> CacheEntry | None:

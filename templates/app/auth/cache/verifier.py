@@ -4,17 +4,16 @@ What is cached is the provider's result, never a decision: the policy and the sc
 every request.
 """
 
+import asyncio
 import hashlib
 import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from app.auth.cache.identity import cache_identity, canonical_token
-from app.auth.cache.lookups import BYPASSED, COALESCED, HIT, MISS, NEGATIVE_HIT
-from app.auth.cache.memory import CacheEntry, MemoryStore, is_recent
-from app.auth.cache.single_flight import Result, SingleFlight
+from app.auth.cache.identity import key_parts
+from app.auth.cache.memory import LOOKUPS, CacheEntry, MemoryStore, is_recent
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.errors import AuthError, InvalidToken
 from app.settings import Settings
@@ -27,12 +26,29 @@ logger = logging.getLogger("app.auth.cache")
 DOMAIN = "cached result for an access token, 3"
 """Separates the keys from every other use of SHA-256 on a token. The number is the version of the
 entries in Redis."""
+HIT = LOOKUPS.labels("hit")
+NEGATIVE_HIT = LOOKUPS.labels("negative_hit")
+COALESCED = LOOKUPS.labels("coalesced")
+MISS = LOOKUPS.labels("miss")
+BYPASSED = LOOKUPS.labels("bypassed")
+
+Result = Claims | AuthError
+"""The claims of a token, or why there are none."""
+
+
+class PendingCall(NamedTuple):
+    """A call in flight. `sent_at` in seconds since 1970."""
+
+    sent_at: float
+    task: asyncio.Task[Result]
 
 
 class CachedVerifier:
     """Returns cached results of another verifier, and calls it once for all concurrent callers.
 
-    `clock` in seconds since 1970.
+    A caller that needs a newer result than that of the call in flight starts another one. From then
+    on only the result of the newer call is stored, whichever ends first. `clock` in seconds since
+    1970.
     """
 
     def __init__(
@@ -43,16 +59,13 @@ class CachedVerifier:
         redis: "RedisStore | None" = None,
     ) -> None:
         self._inner = inner
-        self._ttl = settings.cache_ttl
-        self._negative_ttl = settings.cache_negative_ttl
-        # The identity keeps entries of different providers and clients apart.
-        parts = (DOMAIN, *cache_identity(settings), "")
-        self._key_hash = hashlib.sha256("\0".join(parts).encode())
+        self._settings = settings
         self._clock = clock
         self._memory = MemoryStore(settings, clock)
         self._redis = redis
-        self._calls = SingleFlight(self._store)
-        self.close = self._calls.close
+        self._newest: dict[str, PendingCall] = {}
+        # The event loop itself keeps no strong reference to a task.
+        self._tasks: set[asyncio.Task[Result]] = set()
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return the claims of `token`, from the cache or from the provider.
@@ -70,22 +83,31 @@ class CachedVerifier:
             if entry.claims is not None:
                 HIT.inc()
                 return entry.claims
-            if is_recent(entry.sent_at, self._negative_ttl, now):
+            if is_recent(entry.sent_at, self._settings.cache_negative_ttl, now):
                 NEGATIVE_HIT.inc()
                 raise InvalidToken("inactive")
-        pending = self._calls.newest(key)
-        if pending is not None and is_recent(pending.sent_at, min(limit, self._ttl), now):
+        pending = self._newest.get(key)
+        call_limit = min(limit, self._settings.cache_ttl)
+        if pending is not None and is_recent(pending.sent_at, call_limit, now):
             COALESCED.inc()
         else:
             (MISS if max_age is None else BYPASSED).inc()
-            pending = self._calls.start(key, now, lambda: self._call(token))
-        return await pending.result()
+            pending = self._start(token, key, now)
+        # Shielded: one caller's cancellation must not cancel the shared call.
+        result = await asyncio.shield(pending.task)
+        if isinstance(result, AuthError):
+            raise result.with_traceback(None)
+        return result
 
     def key_of(self, token: str) -> str:
         """Return the key of the entry of `token`: a hash, in hex."""
-        key = self._key_hash.copy()
-        key.update(canonical_token(token).encode())
-        return key.hexdigest()
+        parts = (DOMAIN, *key_parts(self._settings, token))
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def close(self) -> None:
+        """Cancel all calls."""
+        for task in self._tasks:
+            task.cancel()
 
     async def _read(self, key: str) -> CacheEntry | None:
         """Return the entry that another process stored, if there is one."""
@@ -95,11 +117,27 @@ class CachedVerifier:
             self._memory.set(entry)
         return self._memory.get(key)
 
-    async def _call(self, token: str) -> Result:
-        try:
-            return await self._inner.verify(token)
-        except AuthError as refusal:
-            return refusal
+    def _start(self, token: str, key: str, sent_at: float) -> PendingCall:
+        """Start a call, which goes on even if all its callers go away."""
+
+        async def call() -> Result:
+            try:
+                result: Result = await self._inner.verify(token)
+            except AuthError as refusal:
+                result = refusal
+            if self._newest.get(key) is pending:
+                await self._store(key, sent_at, result)
+            return result
+
+        def end(task: asyncio.Task[Result]) -> None:
+            self._tasks.discard(task)
+            if self._newest.get(key) is pending:
+                del self._newest[key]
+
+        pending = self._newest[key] = PendingCall(sent_at, asyncio.create_task(call()))
+        self._tasks.add(pending.task)
+        pending.task.add_done_callback(end)
+        return pending
 
     async def _store(self, key: str, sent_at: float, result: Result) -> None:
         if isinstance(result, Claims):
