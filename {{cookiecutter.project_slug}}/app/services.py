@@ -1,7 +1,8 @@
 """What lives while the service runs: opened at the start, closed at the end."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager  # {%- if cookiecutter.include_webhooks +%}
+from functools import partial  # {%- endif +%}
 
 import httpx
 
@@ -13,7 +14,8 @@ from app.auth.revocations import RevocableVerifier  # {%- endif +%}
 from app.auth.verifier import open_verifier
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.webhooks.handlers import HANDLERS  # {%- if cookiecutter.__revocations +%}
-from app.webhooks.revocation_feed import REVOKING, RevocationFeed  # {%- endif +%}
+from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others  # {%- elif cookiecutter.include_webhooks +%}
+from app.webhooks.inbox import DONE, purge  # {%- endif +%}
 from app.webhooks.worker import open_worker  # {%- endif +%}
 
 
@@ -43,9 +45,13 @@ async def open_services(
         # Before the first request, as a restart must not forget a revocation
         await feed.poll()
         worker.repeat(1.0, "poll of revocations", feed.poll)
+        times = (settings.inbox_retention_days, settings.revocation_ttl)
+        worker.repeat(60.0, "purge", partial(purge_others, worker.engine, *times))
         state["accept"] = feed.accept
         # {% elif cookiecutter.include_webhooks %}
         worker = await stack.enter_async_context(open_worker(settings, HANDLERS))
+        days = settings.inbox_retention_days
+        worker.repeat(60.0, "purge", partial(purge, worker.engine, days, DONE))
         state["accept"] = worker.inbox.accept
         # {% endif %}
         # {% if cookiecutter.include_webhooks %}

@@ -32,15 +32,17 @@ class RevocableVerifier:
         self._inner = inner
         self._ttl = ttl
         self._clock = clock
-        # The time of the newest event of each type, by subject. While all events are read again, a
-        # second map is filled, which then lacks those that are no longer stored.
-        self._maps: list[dict[str, dict[str, float]]] = [{}]
+        # The time of the newest event of each type, by subject. The second map is the next first
+        # one: it holds what was applied since the last reload.
+        self._times: dict[str, dict[str, float]] = {}
+        self._next: dict[str, dict[str, float]] = {}
+        USERS.set_function(lambda: len(self._times))
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return what `inner` returns. Raises `InvalidToken` for a revoked token."""
         claims = await self._inner.verify(token, max_age=max_age)
         # After the answer: an event that arrived during the call counts.
-        times = self._maps[0].get(claims.owner or "")
+        times = self._times.get(claims.owner or "")
         if times is not None:
             check_not_logged_out(claims, times, self._clock() - min(self._ttl, MAX_LOGOUT_TTL))
             check_not_ended(times, self._clock() - self._ttl)
@@ -49,18 +51,13 @@ class RevocableVerifier:
     def apply(self, event_type: str, subject: str | None, occurred_at: float) -> None:
         """Take an event into account. The order of calls does not matter, nor do repetitions."""
         if subject is not None and event_type in REVOCATION_EVENTS:
-            for times_by_subject in self._maps:
+            for times_by_subject in (self._times, self._next):
                 times = times_by_subject.setdefault(subject, {})
                 times[event_type] = max(occurred_at, times.get(event_type, -math.inf))
 
-    def begin_reload(self) -> None:
-        """Expect all events again. Those that are applied meanwhile count, too."""
-        self._maps = [self._maps[0], {}]
-
     def end_reload(self) -> None:
-        """Forget events that were not applied since the reload began."""
-        self._maps = self._maps[-1:]
-        USERS.set(len(self._maps[0]))
+        """Forget events that were not applied since the last reload: they are no longer stored."""
+        self._times, self._next = self._next, {}
 
 
 def check_not_logged_out(claims: Claims, times: Mapping[str, float], since: float) -> None:

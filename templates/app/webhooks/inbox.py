@@ -120,3 +120,10 @@ def check_same_event(event: Event, row: StoredEvent) -> None:
 def log_reuse(event_id: str, hour: int) -> None:
     """Log that one of two events is lost. A repeated call does nothing: once an hour and id."""
     logger.error("webhook id belongs to another event event_id=%s", event_id)
+
+
+async def purge(engine: AsyncEngine, days: float, *conditions: sa.TextClause) -> int:
+    """Delete the events that ended `days` ago and meet all `conditions`. Return how many."""
+    ended = sql("finished_at < :now - 86400 * :days", engine.dialect).bindparams(days=days)
+    async with engine.begin() as connection:
+        return (await connection.execute(sa.delete(events).where(*conditions, ended))).rowcount

@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.auth.revocations import LIFTED_BY, REVOCATION_EVENTS, RevocableVerifier
 from app.webhooks.database import sql
 from app.webhooks.events import Event, Handler
-from app.webhooks.inbox import StoredEvent, events
-from app.webhooks.retention import IS_REVOCATION
+from app.webhooks.inbox import DONE, StoredEvent, events, purge
 from app.webhooks.worker import Worker
 
 logger = logging.getLogger("app.webhooks.revocations")
@@ -23,6 +22,7 @@ OVERLAP = 60.0  # seconds that a poll looks back, as rows are not committed in t
 RELOAD = 600.0  # seconds until all rows are read again
 PAGE = 1000  # rows that are read at a time, so that requests need not wait for all
 
+IS_REVOCATION = "type IN ({})".format(", ".join(f"'{name}'" for name in REVOCATION_EVENTS))
 WHERE = sa.text(IS_REVOCATION)
 sa.Index(
     "inbox_events_revocations", events.c.received_at, sqlite_where=WHERE, postgresql_where=WHERE
@@ -35,8 +35,7 @@ class RevocationFeed:
     def __init__(self, worker: Worker, verifier: RevocableVerifier) -> None:
         self._worker = worker
         self._verifier = verifier
-        self._polled_at: float | None = None
-        self._loaded_at = 0.0
+        self._since = self._loaded_at = 0.0
 
     async def accept(self, event: Event) -> StoredEvent | None:
         """Let the inbox accept an event, which counts before its sender gets an answer."""
@@ -50,22 +49,20 @@ class RevocationFeed:
 
         Raises what the database raises.
         """
-        polled_at, self._polled_at = self._polled_at, None
+        since, self._since = self._since, 0.0
         async with self._worker.engine.connect() as connection:
             now: float = await connection.scalar(sql("SELECT :now", connection.dialect))
-            if polled_at is None or abs(now - self._loaded_at) >= RELOAD:
-                self._verifier.begin_reload()
-                self._loaded_at, since = now, 0.0
-            else:
-                # The earlier of the two, in case a clock was set.
-                since = min(polled_at, now) - OVERLAP
+            # The earlier of the two, in case a clock was set
+            since = min(since, now - OVERLAP) if abs(now - self._loaded_at) < RELOAD else 0.0
             query = sa.select(events.c.type, events.c.subject, events.c.occurred_at).where(
                 WHERE, events.c.received_at > since
             )
             async for row in await connection.stream(query.execution_options(yield_per=PAGE)):
                 self._verifier.apply(*row)
-        self._verifier.end_reload()
-        self._polled_at = now
+        if since == 0:
+            self._verifier.end_reload()
+            self._loaded_at = now
+        self._since = now - OVERLAP
 
 
 async def do_nothing(event: Event, connection: AsyncConnection) -> None:
@@ -74,6 +71,14 @@ async def do_nothing(event: Event, connection: AsyncConnection) -> None:
 
 REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(do_nothing))
 """Handlers for those types that have none: only events of types with a handler are stored."""
+
+
+async def purge_others(
+    engine: AsyncEngine, days: float, ttl: float, state: sa.TextClause = DONE
+) -> int:
+    """Purge events in `state`, but keep those that revoke or lift for at least `ttl` seconds."""
+    others = sql(f"NOT ({IS_REVOCATION} AND occurred_at > :now - :ttl)", engine.dialect)
+    return await purge(engine, days, state, others.bindparams(ttl=ttl))
 
 
 async def lift(engine: AsyncEngine, subject: str) -> None:

@@ -6,12 +6,10 @@ show that the process is alive.
 
 import asyncio
 import logging
-import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
 import sqlalchemy as sa
 from prometheus_client import Gauge
@@ -21,7 +19,6 @@ from app.settings import InboxSettings
 from app.webhooks.database import TIMEOUT, metadata, open_database, sql
 from app.webhooks.events import DeliveryRefused, Handler, TryAgain, parse_event
 from app.webhooks.inbox import DEAD, WAITING, Inbox, StoredEvent, events
-from app.webhooks.retention import purge
 
 logger = logging.getLogger("app.webhooks.worker")
 
@@ -33,7 +30,6 @@ HEARTBEAT = 5.0  # from one heartbeat to the next
 LEASE = 15.0  # from its last heartbeat until the events of a process are free
 GRACE = 5.0  # for running handlers when the service stops
 COUNT = 15.0  # from one count of the metrics to the next
-PURGE = 60.0  # from one purge to the next
 MAX_RUNNING = 8  # events that a process works on at a time
 MAX_ATTEMPTS = 10  # an event that is claimed more often ended its process each time
 
@@ -71,10 +67,6 @@ RELEASE = """
         due_at = :now + :delay, finished_at = CASE :state WHEN 'waiting' THEN NULL ELSE :now END
     WHERE id = :id AND state = 'waiting' AND leased_by = :worker
 """
-UNDO = """
-    UPDATE inbox_events SET leased_by = NULL, attempts = attempts - 1
-    WHERE state = 'waiting' AND leased_by = :worker
-"""
 
 
 class DeadLetter(Exception):
@@ -93,7 +85,7 @@ class Worker:
         self.engine = engine
         self._handlers = handlers
         self._id = uuid.uuid4().hex
-        self._seen_at = -math.inf
+        self._seen_at = float("-inf")
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -150,9 +142,11 @@ class Worker:
         ending = asyncio.gather(*self._tasks, *self._running.values(), return_exceptions=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(ending, GRACE)
+        undo = sa.update(events).where(WAITING, events.c.leased_by == self._id)
+        undo = undo.values(leased_by=None, attempts=events.c.attempts - 1)
         with suppress(sa.exc.SQLAlchemyError):  # others take over when the lease has ended
             async with self.engine.begin() as connection:
-                await connection.execute(sa.text(UNDO), {"worker": self._id})
+                await connection.execute(undo)
                 await connection.execute(sa.delete(workers).where(workers.c.id == self._id))
 
     async def claim(self, limit: int) -> Sequence[StoredEvent]:
@@ -243,7 +237,6 @@ async def open_worker(
         worker.repeat(HEARTBEAT, "heartbeat", worker.heartbeat)
         worker.repeat(POLL, "claim", worker.run)
         worker.repeat(COUNT, "count", worker.count)
-        worker.repeat(PURGE, "purge", partial(purge, engine, settings))
         try:
             yield worker
         finally:
