@@ -191,28 +191,22 @@ class CacheSettings(FeatureSettings):
 
 # {% endif %}
 # {% if cookiecutter.include_webhooks %}
-def reveal(secrets: tuple[SecretStr, ...]) -> list[str]:
-    """Return the text of `secrets`."""
-    return [secret.get_secret_value() for secret in secrets]
-
-
 def _check_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     # An HMAC-SHA256 key that is shorter than the hash weakens it (RFC 2104, section 3).
-    if any(len(secret.encode()) < 32 for secret in reveal(secrets)):
+    if any(len(secret.get_secret_value().encode()) < 32 for secret in secrets):
         raise ValueError("has a secret of less than 32 bytes")
     return secrets
 
 
 # {% if not cookiecutter.validation_mode == 'sdk' %}
 def _check_api_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    if not all(re.fullmatch("[!-~]{16,}", key) for key in reveal(keys)):
+    if not all(re.fullmatch("[!-~]{16,}", key.get_secret_value()) for key in keys):
         raise ValueError("has a key of less than 16 bytes, or one that is not plain ASCII")
     return keys
 
 
 # {% endif %}
 SecretList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
-"""Secrets, separated by commas."""
 
 
 class WebhookSettings(FeatureSettings):
@@ -229,9 +223,7 @@ class WebhookSettings(FeatureSettings):
 
 
 def _check_database(url: SecretStr) -> SecretStr:
-    text = url.get_secret_value()
-    scheme, _, place = text.partition(":///" if text.startswith("sqlite:") else "://")
-    if scheme not in ("sqlite", "postgresql") or not place or place.startswith(":memory:"):
+    if not re.fullmatch("sqlite:///(?!:memory:).+|postgresql://.+", url.get_secret_value()):
         raise ValueError("is not a supported database")
     return url
 

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.environment import InvalidSettings
 
 TIMEOUT = 3  # seconds to wait for a connection, and for SQLite's write lock
-DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}
 OPTIONS = {
     # The loss of the server is noticed within 10 seconds, rather than after many minutes.
     "postgresql": {"connect_timeout": f"{TIMEOUT}", "tcp_user_timeout": "10000"},
@@ -67,13 +66,12 @@ async def open_database(address: SecretStr) -> AsyncIterator[AsyncEngine]:
 
 
 def _engine(url: sa.URL) -> AsyncEngine:
-    kind = url.drivername
-    if kind == "sqlite":
+    url = url.update_query_dict(OPTIONS[url.drivername])
+    url = url.set(drivername=url.drivername.replace("sqlite", "sqlite+aiosqlite"))
+    engine = create_async_engine(url, pool_size=15, pool_timeout=TIMEOUT, hide_parameters=True)
+    if engine.dialect.name == "sqlite":
         # Only the owner may read it. SQLite gives its other files the same mode.
         os.close(os.open(str(url.database), os.O_RDWR | os.O_CREAT, 0o600))
-    url = url.set(drivername=DRIVERS[kind]).update_query_dict(OPTIONS[kind])
-    engine = create_async_engine(url, pool_size=15, pool_timeout=TIMEOUT, hide_parameters=True)
-    if kind == "sqlite":
         sa.event.listen(engine.sync_engine, "connect", _set_durability)
     return engine
 
