@@ -13,10 +13,11 @@ from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
 from app.auth.revocations import RevocableVerifier  # {%- endif +%}
 from app.auth.verifier import open_verifier
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
+from app.webhooks.database import open_database
 from app.webhooks.handlers import HANDLERS  # {%- if cookiecutter.__revocations +%}
 from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others  # {%- elif cookiecutter.include_webhooks +%}
 from app.webhooks.inbox import DONE, purge  # {%- endif +%}
-from app.webhooks.worker import open_worker  # {%- endif +%}
+from app.webhooks.worker import Worker  # {%- endif +%}
 
 
 @asynccontextmanager
@@ -39,19 +40,21 @@ async def open_services(
         verifier = await stack.enter_async_context(open_cache(verifier, settings, clock))
         # {% endif %}
         # {% if cookiecutter.__revocations %}
-        worker = await stack.enter_async_context(open_worker(settings, {**REVOKING, **HANDLERS}))
+        engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
+        handlers = {**REVOKING, **HANDLERS}
+        worker = await stack.enter_async_context(Worker(engine, handlers).running())
         verifier = revocable = RevocableVerifier(verifier, settings.revocation_ttl, clock)
         feed = RevocationFeed(worker, revocable)
         # Before the first request, as a restart must not forget a revocation
         await feed.poll()
         worker.repeat(1.0, "poll of revocations", feed.poll)
         times = (settings.inbox_retention_days, settings.revocation_ttl)
-        worker.repeat(60.0, "purge", partial(purge_others, worker.engine, *times))
+        worker.repeat(60.0, "purge", partial(purge_others, engine, *times))
         state["accept"] = feed.accept
         # {% elif cookiecutter.include_webhooks %}
-        worker = await stack.enter_async_context(open_worker(settings, HANDLERS))
-        days = settings.inbox_retention_days
-        worker.repeat(60.0, "purge", partial(purge, worker.engine, days, DONE))
+        engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
+        worker = await stack.enter_async_context(Worker(engine, HANDLERS).running())
+        worker.repeat(60.0, "purge", partial(purge, engine, settings.inbox_retention_days, DONE))
         state["accept"] = worker.inbox.accept
         # {% endif %}
         # {% if cookiecutter.include_webhooks %}

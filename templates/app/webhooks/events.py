@@ -57,8 +57,7 @@ class TryAgain(Exception):
 def parse_event(body: bytes, sent_at: float, now: float) -> Event:
     """Return the event in `body`. Raises `DeliveryRefused`.
 
-    It occurred at its own `timestamp`, else at `sent_at`, but never after `now`. Times are in
-    seconds since 1970.
+    It occurred at its own `timestamp`, else at `sent_at`, never after `now` (seconds since 1970).
     """
     try:
         document = parse_object(body)
@@ -81,7 +80,7 @@ def parse_event(body: bytes, sent_at: float, now: float) -> Event:
 def subject_of(event_type: str, contents: Sequence[Mapping[str, object]]) -> str | None:
     """Return the user that an event is about: the first name in `data`, then in `payload`.
 
-    Under one of `SUBJECT_KEYS`, in `user.id`, or in `id` of an event whose type starts with `user.`.
+    It is under one of `SUBJECT_KEYS`, `user.id` or, if the type starts with `user.`, `id`.
     """
     for content in contents:
         user = content.get("user")

@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.settings import InboxSettings
-from app.webhooks.database import TIMEOUT, metadata, open_database, sql
+from app.webhooks.database import TIMEOUT, metadata, sql
 from app.webhooks.events import DeliveryRefused, Handler, TryAgain, parse_event
 from app.webhooks.inbox import DEAD, WAITING, Inbox, StoredEvent, events
 
@@ -90,6 +89,18 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Worker"]:
+        """Process events while the block lasts. Raises what the database raises."""
+        await self.heartbeat()
+        self.repeat(HEARTBEAT, "heartbeat", self.heartbeat)
+        self.repeat(POLL, "claim", self.run)
+        self.repeat(COUNT, "count", self.count)
+        try:
+            yield self
+        finally:
+            await self.stop()
+
     async def check(self) -> None:
         """Raise `DeliveryRefused` unless a heartbeat was committed lately."""
         if time.monotonic() - self._seen_at > LEASE / 2:
@@ -126,8 +137,7 @@ class Worker:
             while not self._stopping.is_set():
                 try:
                     await action()
-                # It may succeed the next time.
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001 - it may succeed the next time
                     logger.warning("%s failed reason=%s", name, type(error).__name__)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), seconds)
@@ -171,8 +181,7 @@ class Worker:
                 raise
             try:
                 await self._fail(row, error)
-            # The event stays leased by this process, which claims it again.
-            except Exception as cause:  # noqa: BLE001
+            except Exception as cause:  # noqa: BLE001 - this process claims the event again
                 log_event(logging.WARNING, "webhook not released", row, reason=type(cause).__name__)
         finally:
             del self._running[row.id]
@@ -224,20 +233,3 @@ def log_event(level: int, words: str, row: StoredEvent, **more: object) -> None:
     extra = {"event_id": row.id, "event_type": row.type, **more}
     values = [f"{name}={'true' if value is True else value}" for name, value in extra.items()]
     logger.log(level, "%s %s", words, " ".join(values), extra=extra)
-
-
-@asynccontextmanager
-async def open_worker(
-    settings: InboxSettings, handlers: Mapping[str, Handler]
-) -> AsyncIterator[Worker]:
-    """Store and process events while the block lasts. Raises `InvalidSettings`."""
-    async with open_database(settings.inbox_database_url) as engine:
-        worker = Worker(engine, handlers)
-        await worker.heartbeat()
-        worker.repeat(HEARTBEAT, "heartbeat", worker.heartbeat)
-        worker.repeat(POLL, "claim", worker.run)
-        worker.repeat(COUNT, "count", worker.count)
-        try:
-            yield worker
-        finally:
-            await worker.stop()
