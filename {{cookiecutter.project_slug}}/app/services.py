@@ -15,6 +15,7 @@ from app.auth.verifier import open_verifier
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.webhooks.database import open_database
 from app.webhooks.handlers import HANDLERS  # {%- if cookiecutter.__revocations +%}
+from app.webhooks.inbox import DONE
 from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others  # {%- elif cookiecutter.include_webhooks +%}
 from app.webhooks.inbox import DONE, purge  # {%- endif +%}
 from app.webhooks.worker import Worker  # {%- endif +%}
@@ -48,8 +49,8 @@ async def open_services(
         # Before the first request, as a restart must not forget a revocation
         await feed.poll()
         worker.repeat(1.0, "poll of revocations", feed.poll)
-        times = (settings.inbox_retention_days, settings.revocation_ttl)
-        worker.repeat(60.0, "purge", partial(purge_others, engine, *times))
+        days, ttl = settings.inbox_retention_days, settings.revocation_ttl
+        worker.repeat(60.0, "purge", partial(purge_others, engine, days, DONE, ttl))
         state["accept"] = feed.accept
         # {% elif cookiecutter.include_webhooks %}
         engine = await stack.enter_async_context(open_database(settings.inbox_database_url))

@@ -21,8 +21,7 @@ LIFTED_BY = {"user.deleted": "user.created", "user.disabled": "user.enabled"}
 REVOCATION_EVENTS = ("session.revoked", *LIFTED_BY, *LIFTED_BY.values())
 USERS = Gauge("revocations", "Users whose events are kept in memory")
 MAX_LOGOUT_TTL = 86_400.0
-"""Seconds that `session.revoked` counts at most. Every logout is one, and no access token lives
-longer."""
+"""Seconds that `session.revoked`, which every logout is, counts at most. No token lives longer."""
 
 
 class RevocableVerifier:
@@ -32,8 +31,7 @@ class RevocableVerifier:
         self._inner = inner
         self._ttl = ttl
         self._clock = clock
-        # The time of the newest event of each type, by subject. The second map is the next first
-        # one: it holds what was applied since the last reload.
+        # The time of the newest event of each type, by subject, and the same since the last reload
         self._times: dict[str, dict[str, float]] = {}
         self._next: dict[str, dict[str, float]] = {}
         USERS.set_function(lambda: len(self._times))
@@ -61,10 +59,7 @@ class RevocableVerifier:
 
 
 def check_not_logged_out(claims: Claims, times: Mapping[str, float], since: float) -> None:
-    """Refuse a token issued at or before a `session.revoked` that occurred after `since`.
-
-    Refuse a token without `iat` too. `iat` is in whole seconds.
-    """
+    """Refuse a token that has no `iat`, or one up to a `session.revoked` after `since`."""
     at = times.get("session.revoked", -math.inf)
     if at > since and (claims.issued_at is None or claims.issued_at <= at):
         raise InvalidToken("revoked")

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.auth.revocations import LIFTED_BY, REVOCATION_EVENTS, RevocableVerifier
 from app.webhooks.database import sql
 from app.webhooks.events import Event, Handler
-from app.webhooks.inbox import DONE, StoredEvent, events, purge
+from app.webhooks.inbox import StoredEvent, events, purge
 from app.webhooks.worker import Worker
 
 logger = logging.getLogger("app.webhooks.revocations")
@@ -54,9 +54,8 @@ class RevocationFeed:
             now: float = await connection.scalar(sql("SELECT :now", connection.dialect))
             # The earlier of the two, in case a clock was set
             since = min(since, now - OVERLAP) if abs(now - self._loaded_at) < RELOAD else 0.0
-            query = sa.select(events.c.type, events.c.subject, events.c.occurred_at).where(
-                WHERE, events.c.received_at > since
-            )
+            columns = (events.c.type, events.c.subject, events.c.occurred_at)
+            query = sa.select(*columns).where(WHERE, events.c.received_at > since)
             async for row in await connection.stream(query.execution_options(yield_per=PAGE)):
                 self._verifier.apply(*row)
         if since == 0:
@@ -73,9 +72,7 @@ REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(do_nothing))
 """Handlers for those types that have none: only events of types with a handler are stored."""
 
 
-async def purge_others(
-    engine: AsyncEngine, days: float, ttl: float, state: sa.TextClause = DONE
-) -> int:
+async def purge_others(engine: AsyncEngine, days: float, state: sa.TextClause, ttl: float) -> int:
     """Purge events in `state`, but keep those that revoke or lift for at least `ttl` seconds."""
     others = sql(f"NOT ({IS_REVOCATION} AND occurred_at > :now - :ttl)", engine.dialect)
     return await purge(engine, days, state, others.bindparams(ttl=ttl))

@@ -22,10 +22,8 @@ class CacheEntry(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     key: str
-    sent_at: float
-    """When the call was sent. What the provider knew may be that old."""
-    claims: Claims | None
-    """`None` is a negative result: the token is inactive."""
+    sent_at: float  # when the call was sent: what the provider knew may be that old
+    claims: Claims | None  # `None` is a negative result: the token is inactive
 
     def expires_at(self, ttl: float) -> float:
         """Return when the entry expires: `ttl` seconds after the call, and never after `exp`."""
@@ -42,15 +40,13 @@ class MemoryStore:
     """
 
     def __init__(self, settings: CacheSettings, clock: Callable[[], float]) -> None:
-        ttl, size = settings.cache_ttl, settings.cache_max_entries
-        self._valid: TLRUCache[str, CacheEntry] = TLRUCache(
-            size, lambda _, entry, __: entry.expires_at(ttl), clock
-        )
+        def store(ttl: float) -> TLRUCache[str, CacheEntry]:
+            size = settings.cache_max_entries
+            return TLRUCache(size, lambda _, entry, __: entry.expires_at(ttl), clock)
+
+        self._valid = store(settings.cache_ttl)
         # Kept for as long as an older entry can live that another process stored
-        kept = max(ttl, settings.cache_negative_ttl)
-        self._inactive: TLRUCache[str, CacheEntry] = TLRUCache(
-            size, lambda _, entry, __: entry.expires_at(kept), clock
-        )
+        self._inactive = store(max(settings.cache_ttl, settings.cache_negative_ttl))
 
     def get(self, key: str) -> CacheEntry | None:
         try:

@@ -21,14 +21,10 @@ from app.settings import CacheSettings
 logger = logging.getLogger("app.auth.cache")
 
 PREFIX = "access-token:"
-MAX_SIZE = 131_072
-"""Bytes of a value that is parsed: twice the largest response of a provider."""
-TIME_LIMIT = 0.2
-"""Seconds for one command, with the wait for a connection."""
-PAUSE = 2.0
-"""Seconds without commands after a failure, so that requests do not wait for it in turn."""
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines about failures."""
+MAX_SIZE = 131_072  # bytes of a value that is parsed: twice the largest response of a provider
+TIME_LIMIT = 0.2  # seconds for one command, with the wait for a connection
+PAUSE = 2.0  # seconds without commands after a failure, so that requests do not wait in turn
+LOG_INTERVAL = 60.0  # seconds between two log lines about failures
 
 
 class RedisStore:

@@ -56,7 +56,7 @@ async def run(options: argparse.Namespace) -> None:
         elif options.command == "purge":
             state = DEAD if options.dead else DONE
             # The largest `REVOCATION_TTL`: the service may have another one than this shell.
-            deleted = await purge_others(engine, options.days, 31_536_000, state)
+            deleted = await purge_others(engine, options.days, state, 31_536_000)
             print(deleted, "events deleted")
         elif options.command == "lift":
             await lift(engine, options.subject)
