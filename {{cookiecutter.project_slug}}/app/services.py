@@ -42,8 +42,7 @@ async def open_services(
         # {% endif %}
         # {% if cookiecutter.__revocations %}
         engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
-        handlers = {**REVOKING, **HANDLERS}
-        worker = await stack.enter_async_context(Worker(engine, handlers).running())
+        worker = await stack.enter_async_context(Worker(engine, {**REVOKING, **HANDLERS}).running())
         verifier = revocable = RevocableVerifier(verifier, settings.revocation_ttl, clock)
         feed = RevocationFeed(worker, revocable)
         # Before the first request, as a restart must not forget a revocation

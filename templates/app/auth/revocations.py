@@ -1,10 +1,8 @@
 """Users whose tokens are refused, because an event said so.
 
-| event             | refuses |
-| ----------------- | ------- |
-| `session.revoked` | the user's tokens issued at or before the event's time |
-| `user.deleted`    | all tokens of the user, unless a `user.created` has a later time |
-| `user.disabled`   | all tokens of the user, unless a `user.enabled` has a later time |
+- `session.revoked` refuses the user's tokens issued at or before the event's time.
+- `user.deleted` refuses all tokens of the user, unless a `user.created` has a later time.
+- `user.disabled` refuses all tokens of the user, unless a `user.enabled` has a later time.
 
 A refusal counts for `REVOCATION_TTL` seconds from the event's time.
 """
@@ -21,7 +19,7 @@ LIFTED_BY = {"user.deleted": "user.created", "user.disabled": "user.enabled"}
 REVOCATION_EVENTS = ("session.revoked", *LIFTED_BY, *LIFTED_BY.values())
 USERS = Gauge("revocations", "Users whose events are kept in memory")
 MAX_LOGOUT_TTL = 86_400.0
-"""Seconds that `session.revoked`, which every logout is, counts at most. No token lives longer."""
+"""Seconds that `session.revoked` counts at most: every logout is one, and tokens live shorter."""
 
 
 class RevocableVerifier:

@@ -43,10 +43,7 @@ def sql(statement: str, dialect: sa.Dialect) -> sa.TextClause:
 
 @asynccontextmanager
 async def open_database(address: SecretStr) -> AsyncIterator[AsyncEngine]:
-    """Open the database at `address`, `sqlite:///` or `postgresql://`, and create missing tables.
-
-    Raises `InvalidSettings`, whose text holds no password.
-    """
+    """Open the database at `address` and create missing tables. Raises `InvalidSettings`."""
     try:
         engine = _engine(sa.make_url(address.get_secret_value()))
         async with engine.begin() as connection:
@@ -58,7 +55,7 @@ async def open_database(address: SecretStr) -> AsyncIterator[AsyncEngine]:
             f"The inbox cannot be opened ({type(error).__name__}): check INBOX_DATABASE_URL and "
             "its database. If its role may not create tables, run `python -m app.webhooks create` "
             "with one that may."
-        ) from None
+        ) from None  # it may hold the password
     try:
         yield engine
     finally:

@@ -22,8 +22,8 @@ OVERLAP = 60.0  # seconds that a poll looks back, as rows are not committed in t
 RELOAD = 600.0  # seconds until all rows are read again
 PAGE = 1000  # rows that are read at a time, so that requests need not wait for all
 
-IS_REVOCATION = "type IN ({})".format(", ".join(f"'{name}'" for name in REVOCATION_EVENTS))
-WHERE = sa.text(IS_REVOCATION)
+TYPES = ", ".join(f"'{name}'" for name in REVOCATION_EVENTS)
+WHERE = sa.text(f"type IN ({TYPES})")
 sa.Index(
     "inbox_events_revocations", events.c.received_at, sqlite_where=WHERE, postgresql_where=WHERE
 )
@@ -74,7 +74,7 @@ REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(do_nothing))
 
 async def purge_others(engine: AsyncEngine, days: float, state: sa.TextClause, ttl: float) -> int:
     """Purge events in `state`, but keep those that revoke or lift for at least `ttl` seconds."""
-    others = sql(f"NOT ({IS_REVOCATION} AND occurred_at > :now - :ttl)", engine.dialect)
+    others = sql(f"NOT (type IN ({TYPES}) AND occurred_at > :now - :ttl)", engine.dialect)
     return await purge(engine, days, state, others.bindparams(ttl=ttl))
 
 

@@ -1,7 +1,4 @@
-"""What is cached for a token, and the entries that a process keeps in memory.
-
-Times are in seconds since 1970.
-"""
+"""What is cached for a token, and the entries that a process keeps in memory."""
 
 from collections.abc import Callable
 
@@ -17,12 +14,12 @@ STORE_ERROR = LOOKUPS.labels("store_error")
 
 
 class CacheEntry(BaseModel):
-    """What the provider returned for a token. Never what the policy made of it."""
+    """What the provider returned for a token, never what the policy made of it."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
     key: str
-    sent_at: float  # when the call was sent: what the provider knew may be that old
+    sent_at: float  # seconds since 1970 until the call was sent: what the provider knew is as old
     claims: Claims | None  # `None` is a negative result: the token is inactive
 
     def expires_at(self, ttl: float) -> float:

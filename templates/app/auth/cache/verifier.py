@@ -9,7 +9,8 @@ import hashlib
 import logging
 import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.auth.cache.identity import key_parts
@@ -32,17 +33,15 @@ COALESCED = LOOKUPS.labels("coalesced")
 MISS = LOOKUPS.labels("miss")
 BYPASSED = LOOKUPS.labels("bypassed")
 
-Result = Claims | AuthError
-"""The claims of a token, or why there are none."""
-
 
 class PendingCall(NamedTuple):
     """A call in flight. `sent_at` in seconds since 1970."""
 
     sent_at: float
-    task: asyncio.Task[Result]
+    task: asyncio.Task[Claims | AuthError]
 
 
+@dataclass(eq=False)
 class CachedVerifier:
     """Returns cached results of another verifier, and calls it once for all concurrent callers.
 
@@ -51,21 +50,16 @@ class CachedVerifier:
     1970.
     """
 
-    def __init__(
-        self,
-        inner: TokenVerifier,
-        settings: Settings,
-        clock: Callable[[], float],
-        redis: "RedisStore | None" = None,
-    ) -> None:
-        self._inner = inner
-        self._settings = settings
-        self._clock = clock
-        self._memory = MemoryStore(settings, clock)
-        self._redis = redis
+    inner: TokenVerifier
+    settings: Settings
+    clock: Callable[[], float]
+    redis: "RedisStore | None" = None
+
+    def __post_init__(self) -> None:
+        self._memory = MemoryStore(self.settings, self.clock)
         self._newest: dict[str, PendingCall] = {}
         # The event loop itself keeps no strong reference to a task.
-        self._tasks: set[asyncio.Task[Result]] = set()
+        self._tasks: set[asyncio.Task[Claims | AuthError]] = set()
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return the claims of `token`, from the cache or from the provider.
@@ -78,16 +72,16 @@ class CachedVerifier:
         entry = self._memory.get(key)
         if entry is None and limit > 0:
             entry = await self._read(key)
-        now = self._clock()
+        now = self.clock()
         if entry is not None and is_recent(entry.sent_at, limit, now):
             if entry.claims is not None:
                 HIT.inc()
                 return entry.claims
-            if is_recent(entry.sent_at, self._settings.cache_negative_ttl, now):
+            if is_recent(entry.sent_at, self.settings.cache_negative_ttl, now):
                 NEGATIVE_HIT.inc()
                 raise InvalidToken("inactive")
         pending = self._newest.get(key)
-        call_limit = min(limit, self._settings.cache_ttl)
+        call_limit = min(limit, self.settings.cache_ttl)
         if pending is not None and is_recent(pending.sent_at, call_limit, now):
             COALESCED.inc()
         else:
@@ -101,7 +95,7 @@ class CachedVerifier:
 
     def key_of(self, token: str) -> str:
         """Return the key of the entry of `token`: a hash, in hex."""
-        parts = (DOMAIN, *key_parts(self._settings, token))
+        parts = (DOMAIN, *key_parts(self.settings, token))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def close(self) -> None:
@@ -111,7 +105,7 @@ class CachedVerifier:
 
     async def _read(self, key: str) -> CacheEntry | None:
         """Return the entry that another process stored, if there is one."""
-        entry = None if self._redis is None else await self._redis.get(key)
+        entry = None if self.redis is None else await self.redis.get(key)
         # Not in place of an entry that was set during the round trip: that one is newer.
         if entry is not None and self._memory.get(key) is None:
             self._memory.set(entry)
@@ -120,16 +114,16 @@ class CachedVerifier:
     def _start(self, token: str, key: str, sent_at: float) -> PendingCall:
         """Start a call, which goes on even if all its callers go away."""
 
-        async def call() -> Result:
+        async def call() -> Claims | AuthError:
             try:
-                result: Result = await self._inner.verify(token)
+                result: Claims | AuthError = await self.inner.verify(token)
             except AuthError as refusal:
                 result = refusal
             if self._newest.get(key) is pending:
                 await self._store(key, sent_at, result)
             return result
 
-        def end(task: asyncio.Task[Result]) -> None:
+        def end(task: asyncio.Task[Claims | AuthError]) -> None:
             self._tasks.discard(task)
             if self._newest.get(key) is pending:
                 del self._newest[key]
@@ -139,19 +133,19 @@ class CachedVerifier:
         pending.task.add_done_callback(end)
         return pending
 
-    async def _store(self, key: str, sent_at: float, result: Result) -> None:
+    async def _store(self, key: str, sent_at: float, result: Claims | AuthError) -> None:
         if isinstance(result, Claims):
             entry = CacheEntry(key=key, sent_at=sent_at, claims=result)
             self._memory.set(entry)
-            if self._redis is not None:
-                await self._redis.set(entry)
+            if self.redis is not None:
+                await self.redis.set(entry)
         elif isinstance(result, InvalidToken):  # and not `ProviderUnavailable`
             if result.reason == "inactive":
                 self._memory.set(CacheEntry(key=key, sent_at=sent_at, claims=None))
             else:  # This may end sooner, such as a signature by a key that is not known yet.
                 self._memory.delete(key)
-            if self._redis is not None:
-                await self._redis.delete(key)
+            if self.redis is not None:
+                await self.redis.delete(key)
 
 
 @asynccontextmanager
@@ -162,14 +156,13 @@ async def open_cache(
     if settings.cache_ttl == 0:
         yield inner
         return
-    store: AbstractAsyncContextManager[RedisStore | None] = nullcontext()
-    if settings.cache_url.get_secret_value() == "memory://":
-        logger.info("cache in memory: each process has its own")
-    else:
-        # Imported only if needed: it takes a fifth of the time that the service needs to start.
-        from app.auth.cache.redis_store import open_redis
+    async with AsyncExitStack() as stack:
+        redis = None
+        if settings.cache_url.get_secret_value() == "memory://":
+            logger.info("cache in memory: each process has its own")
+        else:
+            # Imported only if needed: it takes a fifth of the time that the service needs to start.
+            from app.auth.cache.redis_store import open_redis
 
-        store = open_redis(settings, clock)
-    async with store as redis:
-        with closing(CachedVerifier(inner, settings, clock, redis)) as verifier:
-            yield verifier
+            redis = await stack.enter_async_context(open_redis(settings, clock))
+        yield stack.enter_context(closing(CachedVerifier(inner, settings, clock, redis)))
