@@ -42,7 +42,7 @@ async def open_services(
         # {% endif %}
         # {% if cookiecutter.__revocations %}
         engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
-        worker = await stack.enter_async_context(Worker(engine, {**REVOKING, **HANDLERS}).running())
+        worker = await stack.enter_async_context(Worker(engine, {**REVOKING, **HANDLERS}))
         verifier = revocable = RevocableVerifier(verifier, settings.revocation_ttl, clock)
         feed = RevocationFeed(worker, revocable)
         # Before the first request, as a restart must not forget a revocation
@@ -53,7 +53,7 @@ async def open_services(
         state["accept"] = feed.accept
         # {% elif cookiecutter.include_webhooks %}
         engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
-        worker = await stack.enter_async_context(Worker(engine, HANDLERS).running())
+        worker = await stack.enter_async_context(Worker(engine, HANDLERS))
         worker.repeat(60.0, "purge", partial(purge, engine, settings.inbox_retention_days, DONE))
         state["accept"] = worker.inbox.accept
         # {% endif %}

@@ -169,10 +169,8 @@ def _check_cache_url(url: SecretStr) -> SecretStr:
         raise ValueError("is not a URL") from None
     if parts.scheme not in ("redis", "rediss") or not host or port == 0:
         raise ValueError("names no Redis server")
-    if parts.query or parts.fragment:
-        raise ValueError("carries a query or a fragment")
-    if not (parts.path.strip("/") or "0").isdecimal():
-        raise ValueError("has a path that is not the number of a database")
+    if parts.query or parts.fragment or not (parts.path.strip("/") or "0").isdecimal():
+        raise ValueError("has more after the server than the number of a database")
     return url
 
 

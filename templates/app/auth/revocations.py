@@ -18,8 +18,7 @@ from app.auth.errors import InvalidToken
 LIFTED_BY = {"user.deleted": "user.created", "user.disabled": "user.enabled"}
 REVOCATION_EVENTS = ("session.revoked", *LIFTED_BY, *LIFTED_BY.values())
 USERS = Gauge("revocations", "Users whose events are kept in memory")
-MAX_LOGOUT_TTL = 86_400.0
-"""Seconds that `session.revoked` counts at most: every logout is one, and tokens live shorter."""
+MAX_LOGOUT_TTL = 86_400.0  # seconds: every logout is an event, and access tokens live shorter
 
 
 class RevocableVerifier:
@@ -38,8 +37,7 @@ class RevocableVerifier:
         """Return what `inner` returns. Raises `InvalidToken` for a revoked token."""
         claims = await self._inner.verify(token, max_age=max_age)
         # After the answer: an event that arrived during the call counts.
-        times = self._times.get(claims.owner or "")
-        if times is not None:
+        if times := self._times.get(claims.owner or ""):
             check_not_logged_out(claims, times, self._clock() - min(self._ttl, MAX_LOGOUT_TTL))
             check_not_ended(times, self._clock() - self._ttl)
         return claims

@@ -42,11 +42,10 @@ sa.Index("inbox_events_done", events.c.finished_at, sqlite_where=DONE, postgresq
 sa.Index("inbox_events_dead", events.c.finished_at, sqlite_where=DEAD, postgresql_where=DEAD)
 
 STORE = """
-    INSERT INTO inbox_events (
-        id, type, subject, occurred_at, body, sent_at, received_at, due_at, state, attempts
-    ) VALUES (
-        :id, :type, :subject, :occurred_at, :body, :sent_at, :now, :now, 'waiting', 0
-    ) ON CONFLICT DO NOTHING
+    INSERT INTO inbox_events
+        (id, type, subject, occurred_at, body, sent_at, received_at, due_at, state, attempts)
+    VALUES (:id, :type, :subject, :occurred_at, :body, :sent_at, :now, :now, 'waiting', 0)
+    ON CONFLICT DO NOTHING
 """
 
 

@@ -8,8 +8,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Self
 
 import sqlalchemy as sa
 from prometheus_client import Gauge
@@ -51,9 +52,8 @@ CLAIM = """
         SELECT id FROM inbox_events
         WHERE state = 'waiting' AND type IN :types AND id NOT IN :running
           AND (due_at <= :now OR due_at > :now + :max_delay)
-          AND (leased_by = :worker OR NOT EXISTS (
-            SELECT 1 FROM inbox_workers WHERE inbox_workers.id = leased_by
-              AND seen_at BETWEEN :now - :lease AND :now + :lease
+          AND (leased_by = :worker OR COALESCE(leased_by, '') NOT IN (
+            SELECT id FROM inbox_workers WHERE seen_at BETWEEN :now - :lease AND :now + :lease
           ))
         ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
     )
@@ -77,7 +77,7 @@ class LeaseLost(Exception):
 
 
 class Worker:
-    """Runs the handlers of due events. One for the life of the service."""
+    """Runs the handlers of due events while its block lasts. One for the life of the service."""
 
     def __init__(self, engine: AsyncEngine, handlers: Mapping[str, Handler]) -> None:
         self.inbox = Inbox(engine, handlers)
@@ -89,17 +89,27 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Worker"]:
-        """Process events while the block lasts. Raises what the database raises."""
+    async def __aenter__(self) -> Self:
         await self.heartbeat()
         self.repeat(HEARTBEAT, "heartbeat", self.heartbeat)
         self.repeat(POLL, "claim", self.run)
         self.repeat(COUNT, "count", self.count)
-        try:
-            yield self
-        finally:
-            await self.stop()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give running handlers `GRACE` seconds to end, then cancel them and undo their claims."""
+        self._stopping.set()
+        self.inbox.wake_worker.set()
+        # Not cancelled at once: a transaction that is cancelled may keep the lock of SQLite.
+        ending = asyncio.gather(*self._tasks, *self._running.values(), return_exceptions=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending, GRACE)
+        undo = sa.update(events).where(WAITING, events.c.leased_by == self._id)
+        undo = undo.values(leased_by=None, attempts=events.c.attempts - 1)
+        with suppress(sa.exc.SQLAlchemyError):  # others take over when the lease has ended
+            async with self.engine.begin() as connection:
+                await connection.execute(undo)
+                await connection.execute(sa.delete(workers).where(workers.c.id == self._id))
 
     async def check(self) -> None:
         """Raise `DeliveryRefused` unless a heartbeat was committed lately."""
@@ -125,7 +135,7 @@ class Worker:
             self.inbox.wake_worker.clear()
             free = MAX_RUNNING - len(self._running)
             for row in await self.claim(free) if free else ():
-                if not self._stopping.is_set():  # else `stop` withdraws the claim
+                if not self._stopping.is_set():  # else the claim is undone
                     self._running[row.id] = asyncio.create_task(self._process(row))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.wake_worker.wait(), POLL)
@@ -143,21 +153,6 @@ class Worker:
                     await asyncio.wait_for(self._stopping.wait(), seconds)
 
         self._tasks.append(asyncio.create_task(repeat()))
-
-    async def stop(self) -> None:
-        """Give running handlers `GRACE` seconds to end, then cancel them and undo their claims."""
-        self._stopping.set()
-        self.inbox.wake_worker.set()
-        # Not cancelled at once: a transaction that is cancelled may keep the lock of SQLite.
-        ending = asyncio.gather(*self._tasks, *self._running.values(), return_exceptions=True)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(ending, GRACE)
-        undo = sa.update(events).where(WAITING, events.c.leased_by == self._id)
-        undo = undo.values(leased_by=None, attempts=events.c.attempts - 1)
-        with suppress(sa.exc.SQLAlchemyError):  # others take over when the lease has ended
-            async with self.engine.begin() as connection:
-                await connection.execute(undo)
-                await connection.execute(sa.delete(workers).where(workers.c.id == self._id))
 
     async def claim(self, limit: int) -> Sequence[StoredEvent]:
         """Lease up to `limit` due events, the longest due first."""

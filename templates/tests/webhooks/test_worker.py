@@ -24,7 +24,7 @@ def work(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Work:
     """Process the events of a type by a handler, and never wait for a second."""
     monkeypatch.setattr("app.webhooks.worker.POLL", 0.05)
     monkeypatch.setattr("app.webhooks.worker.HANDLER_TIMEOUT", 1)
-    return lambda handler: Worker(engine, {"user.updated": handler}).running()
+    return lambda handler: Worker(engine, {"user.updated": handler})
 
 
 async def until(engine: AsyncEngine, happened: Callable[[StoredEvent], bool]) -> StoredEvent:

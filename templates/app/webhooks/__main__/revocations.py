@@ -56,8 +56,7 @@ async def run(options: argparse.Namespace) -> None:
         elif options.command == "purge":
             state = DEAD if options.dead else DONE
             # The largest `REVOCATION_TTL`: the service may have another one than this shell.
-            deleted = await purge_others(engine, options.days, state, 31_536_000)
-            print(deleted, "events deleted")
+            print(await purge_others(engine, options.days, state, 31_536_000), "events deleted")
         elif options.command == "lift":
             await lift(engine, options.subject)
             print(f"The deletion and the disabling of {options.subject} are lifted.")

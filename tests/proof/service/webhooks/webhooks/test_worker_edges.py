@@ -60,7 +60,7 @@ async def test_delivery_wakes_the_worker(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.webhooks.worker.POLL", 60)
-    async with Worker(engine, HANDLERS).running() as worker:
+    async with Worker(engine, HANDLERS) as worker:
         for number in range(2):
             await worker.inbox.accept(event(f"evt_{number}"))
             await asyncio.sleep(0.1)
@@ -131,7 +131,7 @@ async def test_failure_without_a_lease(
 @pytest.mark.parametrize("number", range(20))
 async def test_stop_right_after_the_start(engine: AsyncEngine, number: int) -> None:
     """No transaction that was cancelled keeps the lock of SQLite: the process leaves at once."""
-    async with Worker(engine, HANDLERS).running() as worker:
+    async with Worker(engine, HANDLERS) as worker:
         await worker.inbox.accept(event())
         await asyncio.sleep(number * 0.0005)
         stopping = asyncio.get_running_loop().time()
