@@ -1,8 +1,7 @@
 """What lives while the service runs: opened at the start, closed at the end."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager  # {%- if cookiecutter.include_webhooks +%}
-from functools import partial  # {%- endif +%}
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 
@@ -13,11 +12,10 @@ from app.auth.policy import Policy  # {%- if cookiecutter.__revocations +%}
 from app.auth.revocations import RevocableVerifier  # {%- endif +%}
 from app.auth.verifier import open_verifier
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
+from app.webhooks import inbox
 from app.webhooks.database import open_database
 from app.webhooks.handlers import HANDLERS  # {%- if cookiecutter.__revocations +%}
-from app.webhooks.inbox import DONE
-from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others  # {%- elif cookiecutter.include_webhooks +%}
-from app.webhooks.inbox import DONE, purge  # {%- endif +%}
+from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others  # {%- endif +%}
 from app.webhooks.worker import Worker  # {%- endif +%}
 
 
@@ -49,12 +47,13 @@ async def open_services(
         await feed.poll()
         worker.repeat(1.0, "poll of revocations", feed.poll)
         days, ttl = settings.inbox_retention_days, settings.revocation_ttl
-        worker.repeat(60.0, "purge", partial(purge_others, engine, days, DONE, ttl))
+        worker.repeat(60.0, "purge", lambda: purge_others(engine, days, inbox.DONE, ttl))
         state["accept"] = feed.accept
         # {% elif cookiecutter.include_webhooks %}
         engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
         worker = await stack.enter_async_context(Worker(engine, HANDLERS))
-        worker.repeat(60.0, "purge", partial(purge, engine, settings.inbox_retention_days, DONE))
+        days = settings.inbox_retention_days
+        worker.repeat(60.0, "purge", lambda: inbox.purge(engine, days, inbox.DONE))
         state["accept"] = worker.inbox.accept
         # {% endif %}
         # {% if cookiecutter.include_webhooks %}

@@ -1,10 +1,8 @@
-"""Users whose tokens are refused, because an event said so.
+"""Users whose tokens are refused for `REVOCATION_TTL` seconds from the time of an event.
 
 - `session.revoked` refuses the user's tokens issued at or before the event's time.
 - `user.deleted` refuses all tokens of the user, unless a `user.created` has a later time.
 - `user.disabled` refuses all tokens of the user, unless a `user.enabled` has a later time.
-
-A refusal counts for `REVOCATION_TTL` seconds from the event's time.
 """
 
 import math

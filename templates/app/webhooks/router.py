@@ -22,10 +22,12 @@ router = APIRouter(tags=["webhooks"])
 DELIVERIES = Counter("webhook_deliveries", "Deliveries of events", ["outcome"])
 
 # The route reads the raw body, over which the signature is made, so FastAPI cannot describe it.
-BODY: dict[str, object] = {"requestBody": {"content": {"application/json": {}}}}
+JSON: dict[str, object] = {}
+CONTENT = {"application/json": JSON}
+BODY = {"content": CONTENT}
 
 
-@router.post(PATH, responses=REFUSALS, openapi_extra=BODY)
+@router.post(PATH, responses=REFUSALS, openapi_extra={"requestBody": BODY})
 async def receive(request: Request) -> dict[str, bool]:
     """Accept an event. Its handler runs after the answer."""
     settings: WebhookSettings = request.state.settings

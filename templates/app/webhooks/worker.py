@@ -135,7 +135,7 @@ class Worker:
             self.inbox.wake_worker.clear()
             free = MAX_RUNNING - len(self._running)
             for row in await self.claim(free) if free else ():
-                if not self._stopping.is_set():  # else the claim is undone
+                if not self._stopping.is_set():  # else the claim is withdrawn
                     self._running[row.id] = asyncio.create_task(self._process(row))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.wake_worker.wait(), POLL)
