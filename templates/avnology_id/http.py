@@ -19,10 +19,8 @@ from httpx_aiohttp import AiohttpTransport
 
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 MAX_BODY_BYTES = 65_536
-MAX_CALLS = 100
-"""Calls in flight. A platform that hangs must not hold every request of the service."""
-MAX_WAIT = 0.25
-"""Seconds that a call waits for one of those places."""
+MAX_CALLS = 100  # in flight: a platform that hangs must not hold every request of the service
+MAX_WAIT = 0.25  # seconds that a call waits for one of those places
 
 # What may be shown: the platform's own codes, those of OAuth, and ids too short for a token
 CODE = re.compile(r"AVNOLOGY_[A-Z_]{1,32}[0-9]{1,6}|[a-z]+(?:_[a-z]+){0,5}")

@@ -15,7 +15,6 @@ PLACES: dict[str, list[str]] = {
         "app/auth/permissions.py",
         "app/auth/principal.py",
         "app/auth/verifier.py",
-        "app/webhooks/retention.py",
         "app/webhooks/signature.py",
         "avnology_id",
     ],

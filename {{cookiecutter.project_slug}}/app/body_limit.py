@@ -4,9 +4,6 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# The connection is closed: what the caller still sends would be read as the next request.
-CLOSE = {"Connection": "close"}
-
 
 class BodyLimit:
     """ASGI layer that refuses to read a body of more than `max_bytes`."""
@@ -32,7 +29,8 @@ def limited(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
         length = Headers(scope=scope).get("content-length", "")
         declared = int(length[:20]) if length.isdecimal() else 0
         if max(declared, received) > max_bytes:
-            raise HTTPException(413, "Payload too large", headers=CLOSE)
+            # The connection is closed: what is still sent would be read as the next request.
+            raise HTTPException(413, "Payload too large", headers={"Connection": "close"})
         return message
 
     return counted

@@ -13,14 +13,11 @@ from app.auth.errors import AuthError
 logger = logging.getLogger("app.health")
 router = APIRouter(prefix="/health", tags=["health"])
 
-TIME_LIMIT = 1.0
-"""Seconds for all checks together: a probe must get its response before it gives up."""
-TTL = 3.0
-"""Seconds that an outcome is kept, so that probes cannot overload the provider."""
+TIME_LIMIT = 1.0  # seconds for all checks together: a probe must get its response in time
+TTL = 3.0  # seconds that an outcome is kept, so that probes cannot overload the provider
 NOT_READY = {"description": "Something is missing"}
 
-Check = Callable[[], Awaitable[None]]
-"""Raises something if the service is not ready."""
+Check = Callable[[], Awaitable[None]]  # raises something if the service is not ready
 
 
 class Readiness:

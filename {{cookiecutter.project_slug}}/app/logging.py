@@ -21,9 +21,7 @@ from app.metrics import series_of
 
 access_logger = logging.getLogger("app.access")
 
-request_id: ContextVar[str] = ContextVar("request_id")
-"""The id of the request at hand, which every log line has."""
-
+request_id: ContextVar[str] = ContextVar("request_id")  # each log line has that of its request
 METHODS = frozenset(HTTPMethod)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

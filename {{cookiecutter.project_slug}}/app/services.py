@@ -11,9 +11,11 @@ from app.auth.claims import TokenVerifier  # {%- if cookiecutter.__revocations +
 from app.auth.revocations import RevocableVerifier  # {%- endif +%}
 from app.auth.verifier import open_verifier
 from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
+from app.webhooks import inbox
+from app.webhooks.database import open_database
 from app.webhooks.handlers import HANDLERS  # {%- if cookiecutter.__revocations +%}
-from app.webhooks.revocation_feed import REVOKING, RevocationFeed  # {%- endif +%}
-from app.webhooks.worker import open_worker  # {%- endif +%}
+from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others  # {%- endif +%}
+from app.webhooks.worker import Worker  # {%- endif +%}
 
 
 @asynccontextmanager
@@ -29,14 +31,20 @@ async def open_services(
         verifier = await stack.enter_async_context(open_cache(verifier, settings, clock))
         # {% endif %}
         # {% if cookiecutter.__revocations %}
-        worker = await stack.enter_async_context(open_worker(settings, {**REVOKING, **HANDLERS}))
+        engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
+        worker = await stack.enter_async_context(Worker(engine, {**REVOKING, **HANDLERS}))
         verifier = revocable = RevocableVerifier(verifier, settings.revocation_ttl, clock)
         feed = RevocationFeed(worker, revocable)
         # Before the first request, as a restart must not forget a revocation
         await feed.poll()
         worker.repeat(1.0, "poll of revocations", feed.poll)
+        days, ttl = settings.inbox_retention_days, settings.revocation_ttl
+        worker.repeat(60.0, "purge", lambda: purge_others(engine, days, inbox.DONE, ttl))
         # {% elif cookiecutter.include_webhooks %}
-        worker = await stack.enter_async_context(open_worker(settings, HANDLERS))
+        engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
+        worker = await stack.enter_async_context(Worker(engine, HANDLERS))
+        days = settings.inbox_retention_days
+        worker.repeat(60.0, "purge", lambda: inbox.purge(engine, days, inbox.DONE))
         # {% endif %}
         # {% if cookiecutter.include_webhooks %}
         checks["inbox"] = worker.check

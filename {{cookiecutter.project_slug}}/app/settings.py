@@ -109,6 +109,7 @@ class IntrospectionSettings(FeatureSettings):
 # {% elif cookiecutter.validation_mode == 'jwt' %}
 Algorithm = Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 """Never an algorithm with a shared key: who verifies with it can also sign."""
+Algorithms = Annotated[frozenset[Algorithm], NoDecode, BeforeValidator(_split_names)]
 
 
 class JwtSettings(FeatureSettings):
@@ -118,9 +119,7 @@ class JwtSettings(FeatureSettings):
     """The issuer exactly as in `iss`, for example https://oauth.ciam.example.com."""
     olympus_jwks_url: HttpUrl | None = None
     """The URL of the issuer's keys, if it is not /.well-known/jwks.json below the issuer."""
-    jwt_algorithms: Annotated[frozenset[Algorithm], NoDecode, BeforeValidator(_split_names)] = (
-        frozenset({"RS256"})
-    )
+    jwt_algorithms: Algorithms = frozenset({"RS256"})
     """The algorithms that tokens are signed with, separated by commas, for example RS256,ES256."""
 
     @property
@@ -173,10 +172,8 @@ def _check_cache_url(url: SecretStr) -> SecretStr:
         raise ValueError("is not a URL") from None
     if parts.scheme not in ("redis", "rediss") or not host or port == 0:
         raise ValueError("names no Redis server")
-    if parts.query or parts.fragment:
-        raise ValueError("carries a query or a fragment")
-    if not (parts.path.strip("/") or "0").isdecimal():
-        raise ValueError("has a path that is not the number of a database")
+    if parts.query or parts.fragment or not (parts.path.strip("/") or "0").isdecimal():
+        raise ValueError("has more after the server than the number of a database")
     return url
 
 
@@ -195,28 +192,22 @@ class CacheSettings(FeatureSettings):
 
 # {% endif %}
 # {% if cookiecutter.include_webhooks %}
-def reveal(secrets: tuple[SecretStr, ...]) -> list[str]:
-    """Return the text of `secrets`."""
-    return [secret.get_secret_value() for secret in secrets]
-
-
 def _check_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     # An HMAC-SHA256 key that is shorter than the hash weakens it (RFC 2104, section 3).
-    if any(len(secret.encode()) < 32 for secret in reveal(secrets)):
+    if any(len(secret.get_secret_value().encode()) < 32 for secret in secrets):
         raise ValueError("has a secret of less than 32 bytes")
     return secrets
 
 
 # {% if not cookiecutter.validation_mode == 'sdk' %}
 def _check_api_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    if not all(re.fullmatch("[!-~]{16,}", key) for key in reveal(keys)):
+    if not all(re.fullmatch("[!-~]{16,}", key.get_secret_value()) for key in keys):
         raise ValueError("has a key of less than 16 bytes, or one that is not plain ASCII")
     return keys
 
 
 # {% endif %}
 SecretList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
-"""Secrets, separated by commas."""
 
 
 class WebhookSettings(FeatureSettings):
@@ -233,9 +224,7 @@ class WebhookSettings(FeatureSettings):
 
 
 def _check_database(url: SecretStr) -> SecretStr:
-    text = url.get_secret_value()
-    scheme, _, place = text.partition(":///" if text.startswith("sqlite:") else "://")
-    if scheme not in ("sqlite", "postgresql") or not place or place.startswith(":memory:"):
+    if not re.fullmatch("sqlite:///(?!:memory:).+|postgresql://.+", url.get_secret_value()):
         raise ValueError("is not a supported database")
     return url
 

@@ -1,12 +1,8 @@
-"""Users whose tokens are refused, because an event said so.
+"""Users whose tokens are refused for `REVOCATION_TTL` seconds from the time of an event.
 
-| event             | refuses |
-| ----------------- | ------- |
-| `session.revoked` | the user's tokens issued at or before the event's time |
-| `user.deleted`    | all tokens of the user, unless a `user.created` has a later time |
-| `user.disabled`   | all tokens of the user, unless a `user.enabled` has a later time |
-
-A refusal counts for `REVOCATION_TTL` seconds from the event's time.
+- `session.revoked` refuses the user's tokens issued at or before the event's time.
+- `user.deleted` refuses all tokens of the user, unless a `user.created` has a later time.
+- `user.disabled` refuses all tokens of the user, unless a `user.enabled` has a later time.
 """
 
 import math
@@ -20,9 +16,7 @@ from app.auth.errors import InvalidToken
 LIFTED_BY = {"user.deleted": "user.created", "user.disabled": "user.enabled"}
 REVOCATION_EVENTS = ("session.revoked", *LIFTED_BY, *LIFTED_BY.values())
 USERS = Gauge("revocations", "Users whose events are kept in memory")
-MAX_LOGOUT_TTL = 86_400.0
-"""Seconds that `session.revoked` counts at most. Every logout is one, and no access token lives
-longer."""
+MAX_LOGOUT_TTL = 86_400.0  # seconds: every logout is an event, and access tokens live shorter
 
 
 class RevocableVerifier:
@@ -32,16 +26,16 @@ class RevocableVerifier:
         self._inner = inner
         self._ttl = ttl
         self._clock = clock
-        # The time of the newest event of each type, by subject. While all events are read again, a
-        # second map is filled, which then lacks those that are no longer stored.
-        self._maps: list[dict[str, dict[str, float]]] = [{}]
+        # The time of the newest event of each type, by subject, and the same since the last reload
+        self._times: dict[str, dict[str, float]] = {}
+        self._next: dict[str, dict[str, float]] = {}
+        USERS.set_function(lambda: len(self._times))
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return what `inner` returns. Raises `InvalidToken` for a revoked token."""
         claims = await self._inner.verify(token, max_age=max_age)
         # After the answer: an event that arrived during the call counts.
-        times = self._maps[0].get(claims.owner or "")
-        if times is not None:
+        if times := self._times.get(claims.owner or ""):
             check_not_logged_out(claims, times, self._clock() - min(self._ttl, MAX_LOGOUT_TTL))
             check_not_ended(times, self._clock() - self._ttl)
         return claims
@@ -49,25 +43,17 @@ class RevocableVerifier:
     def apply(self, event_type: str, subject: str | None, occurred_at: float) -> None:
         """Take an event into account. The order of calls does not matter, nor do repetitions."""
         if subject is not None and event_type in REVOCATION_EVENTS:
-            for times_by_subject in self._maps:
+            for times_by_subject in (self._times, self._next):
                 times = times_by_subject.setdefault(subject, {})
                 times[event_type] = max(occurred_at, times.get(event_type, -math.inf))
 
-    def begin_reload(self) -> None:
-        """Expect all events again. Those that are applied meanwhile count, too."""
-        self._maps = [self._maps[0], {}]
-
     def end_reload(self) -> None:
-        """Forget events that were not applied since the reload began."""
-        self._maps = self._maps[-1:]
-        USERS.set(len(self._maps[0]))
+        """Forget events that were not applied since the last reload: they are no longer stored."""
+        self._times, self._next = self._next, {}
 
 
 def check_not_logged_out(claims: Claims, times: Mapping[str, float], since: float) -> None:
-    """Refuse a token issued at or before a `session.revoked` that occurred after `since`.
-
-    Refuse a token without `iat` too. `iat` is in whole seconds.
-    """
+    """Refuse a token that has no `iat`, or one up to a `session.revoked` after `since`."""
     at = times.get("session.revoked", -math.inf)
     if at > since and (claims.issued_at is None or claims.issued_at <= at):
         raise InvalidToken("revoked")

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.environment import InvalidSettings
 
 TIMEOUT = 3  # seconds to wait for a connection, and for SQLite's write lock
-DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}
 OPTIONS = {
     # The loss of the server is noticed within 10 seconds, rather than after many minutes.
     "postgresql": {"connect_timeout": f"{TIMEOUT}", "tcp_user_timeout": "10000"},
@@ -44,10 +43,7 @@ def sql(statement: str, dialect: sa.Dialect) -> sa.TextClause:
 
 @asynccontextmanager
 async def open_database(address: SecretStr) -> AsyncIterator[AsyncEngine]:
-    """Open the database at `address`, `sqlite:///` or `postgresql://`, and create missing tables.
-
-    Raises `InvalidSettings`, whose text holds no password.
-    """
+    """Open the database at `address` and create missing tables. Raises `InvalidSettings`."""
     try:
         engine = _engine(sa.make_url(address.get_secret_value()))
         async with engine.begin() as connection:
@@ -59,7 +55,7 @@ async def open_database(address: SecretStr) -> AsyncIterator[AsyncEngine]:
             f"The inbox cannot be opened ({type(error).__name__}): check INBOX_DATABASE_URL and "
             "its database. If its role may not create tables, run `python -m app.webhooks create` "
             "with one that may."
-        ) from None
+        ) from None  # it may hold the password
     try:
         yield engine
     finally:
@@ -67,13 +63,12 @@ async def open_database(address: SecretStr) -> AsyncIterator[AsyncEngine]:
 
 
 def _engine(url: sa.URL) -> AsyncEngine:
-    kind = url.drivername
-    if kind == "sqlite":
+    url = url.update_query_dict(OPTIONS[url.drivername])
+    url = url.set(drivername=url.drivername.replace("sqlite", "sqlite+aiosqlite"))
+    engine = create_async_engine(url, pool_size=15, pool_timeout=TIMEOUT, hide_parameters=True)
+    if engine.dialect.name == "sqlite":
         # Only the owner may read it. SQLite gives its other files the same mode.
         os.close(os.open(str(url.database), os.O_RDWR | os.O_CREAT, 0o600))
-    url = url.set(drivername=DRIVERS[kind]).update_query_dict(OPTIONS[kind])
-    engine = create_async_engine(url, pool_size=15, pool_timeout=TIMEOUT, hide_parameters=True)
-    if kind == "sqlite":
         sa.event.listen(engine.sync_engine, "connect", _set_durability)
     return engine
 

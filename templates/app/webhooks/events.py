@@ -1,8 +1,4 @@
-"""What a delivery says, one event, and what a handler of events is.
-
-There are two documented envelopes: `id`, `type`, `timestamp`, `data` and `event_id`, `event_type`,
-`timestamp`, `payload`.
-"""
+"""What a delivery says, in either of the two documented envelopes, and what handles its event."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -48,14 +44,10 @@ class Event(NamedTuple):
 
 
 class Handler(NamedTuple):
-    """What is done with the events of a type.
-
-    `run` gets the event and the connection of the transaction that marks it as done. If it needs a
-    subject, an event without one is a dead letter.
-    """
+    """What is done with each event of a type, in the transaction that marks it as done."""
 
     run: Callable[[Event, AsyncConnection], Awaitable[None]]
-    needs_subject: bool = True
+    needs_subject: bool = True  # then an event without one is a dead letter
 
 
 class TryAgain(Exception):
@@ -65,8 +57,7 @@ class TryAgain(Exception):
 def parse_event(body: bytes, sent_at: float, now: float) -> Event:
     """Return the event in `body`. Raises `DeliveryRefused`.
 
-    It occurred at its own `timestamp`, else at `sent_at`, but never after `now`. Times are in
-    seconds since 1970.
+    It occurred at its own `timestamp`, else at `sent_at`, never after `now` (seconds since 1970).
     """
     try:
         document = parse_object(body)
@@ -87,10 +78,9 @@ def parse_event(body: bytes, sent_at: float, now: float) -> Event:
 
 
 def subject_of(event_type: str, contents: Sequence[Mapping[str, object]]) -> str | None:
-    """Return the user that an event is about: the first name in one of these places.
+    """Return the user that an event is about: the first name in `data`, then in `payload`.
 
-    In `data`, then in `payload`: `user_id`, `userId`, `sub`, `subject`, `identity_id`, `user.id`,
-    and `id` in an event whose type starts with `user.`.
+    It is under one of `SUBJECT_KEYS`, `user.id` or, if the type starts with `user.`, `id`.
     """
     for content in contents:
         user = content.get("user")

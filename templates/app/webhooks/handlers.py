@@ -21,7 +21,7 @@ users = sa.Table(
 )
 # Events may arrive in any order. An older one must not undo a newer one.
 KEEP_NEWEST = sa.text("""
-    INSERT INTO users (id, last_event, occurred_at) VALUES (:id, :last_event, :occurred_at)
+    INSERT INTO users (id, last_event, occurred_at) VALUES (:subject, :type, :occurred_at)
     ON CONFLICT (id) DO UPDATE
     SET last_event = excluded.last_event, occurred_at = excluded.occurred_at
     WHERE users.occurred_at <= excluded.occurred_at
@@ -30,8 +30,7 @@ KEEP_NEWEST = sa.text("""
 
 async def keep_user(event: Event, connection: AsyncConnection) -> None:
     """Keep the newest event about each user."""
-    row = {"id": event.subject, "last_event": event.type, "occurred_at": event.occurred_at}
-    await connection.execute(KEEP_NEWEST, row)
+    await connection.execute(KEEP_NEWEST, event._asdict())
 
 
 HANDLERS = {

@@ -1,7 +1,4 @@
-"""The inbox: an event is stored before its sender gets an answer, and processed after it.
-
-The event's id is the key of its row, so a retry of the sender is the same event.
-"""
+"""The inbox: an event is stored before its sender gets an answer, and processed after it."""
 
 import asyncio
 import logging
@@ -23,7 +20,7 @@ MAX_PENDING = 1000  # deliveries that may wait for the transaction before theirs
 events = sa.Table(
     "inbox_events",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),  # so a retry of the sender is the same event
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("subject", sa.Text),
     sa.Column("occurred_at", sa.Double, nullable=False),
@@ -45,11 +42,10 @@ sa.Index("inbox_events_done", events.c.finished_at, sqlite_where=DONE, postgresq
 sa.Index("inbox_events_dead", events.c.finished_at, sqlite_where=DEAD, postgresql_where=DEAD)
 
 STORE = """
-    INSERT INTO inbox_events (
-        id, type, subject, occurred_at, body, sent_at, received_at, due_at, state, attempts
-    ) VALUES (
-        :id, :type, :subject, :occurred_at, :body, :sent_at, :now, :now, 'waiting', 0
-    ) ON CONFLICT DO NOTHING
+    INSERT INTO inbox_events
+        (id, type, subject, occurred_at, body, sent_at, received_at, due_at, state, attempts)
+    VALUES (:id, :type, :subject, :occurred_at, :body, :sent_at, :now, :now, 'waiting', 0)
+    ON CONFLICT DO NOTHING
 """
 
 
@@ -67,8 +63,7 @@ class Inbox:
     async def accept(self, event: Event) -> StoredEvent | None:
         """Return what is stored under the id of `event`, or `None` if its type is not stored.
 
-        Raises `DeliveryRefused`: 409 if the id belongs to another event, 503 if the event may not
-        be stored.
+        Raises `DeliveryRefused`: 409 for the id of another event, 503 if it may not be stored.
         """
         if event.type not in self._types:
             logger.info("webhook ignored event_id=%s event_type=%s", event.id, event.type)
@@ -99,8 +94,7 @@ class Inbox:
                     new = [event._asdict() for event in batch]
                     await connection.execute(sql(STORE, connection.dialect), new)
                     rows = (await connection.execute(known)).all()
-            # Whatever the database raises, the sender must retry.
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001 - whatever it is, the sender must retry
                 raise DeliveryRefused(503, type(error).__name__) from None
         self.wake_worker.set()
         return {row.id: row for row in rows}
@@ -120,3 +114,10 @@ def check_same_event(event: Event, row: StoredEvent) -> None:
 def log_reuse(event_id: str, hour: int) -> None:
     """Log that one of two events is lost. A repeated call does nothing: once an hour and id."""
     logger.error("webhook id belongs to another event event_id=%s", event_id)
+
+
+async def purge(engine: AsyncEngine, days: float, *conditions: sa.TextClause) -> int:
+    """Delete the events that ended `days` ago and meet all `conditions`. Return how many."""
+    ended = sql("finished_at < :now - 86400 * :days", engine.dialect).bindparams(days=days)
+    async with engine.begin() as connection:
+        return (await connection.execute(sa.delete(events).where(*conditions, ended))).rowcount

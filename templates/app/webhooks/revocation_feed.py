@@ -6,6 +6,7 @@ others. No handler need run for it.
 
 import logging
 import uuid
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -13,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.auth.revocations import LIFTED_BY, REVOCATION_EVENTS, RevocableVerifier
 from app.webhooks.database import sql
 from app.webhooks.events import Event, Handler
-from app.webhooks.inbox import StoredEvent, events
-from app.webhooks.retention import IS_REVOCATION
+from app.webhooks.inbox import StoredEvent, events, purge
 from app.webhooks.worker import Worker
 
 logger = logging.getLogger("app.webhooks.revocations")
@@ -23,26 +23,27 @@ OVERLAP = 60.0  # seconds that a poll looks back, as rows are not committed in t
 RELOAD = 600.0  # seconds until all rows are read again
 PAGE = 1000  # rows that are read at a time, so that requests need not wait for all
 
-WHERE = sa.text(IS_REVOCATION)
+TYPES = ", ".join(f"'{name}'" for name in REVOCATION_EVENTS)
+WHERE = sa.text(f"type IN ({TYPES})")
 sa.Index(
     "inbox_events_revocations", events.c.received_at, sqlite_where=WHERE, postgresql_where=WHERE
 )
 
 
+@dataclass
 class RevocationFeed:
     """Applies stored events to the verifier. One for the life of the service."""
 
-    def __init__(self, worker: Worker, verifier: RevocableVerifier) -> None:
-        self._worker = worker
-        self._verifier = verifier
-        self._polled_at: float | None = None
-        self._loaded_at = 0.0
+    worker: Worker
+    verifier: RevocableVerifier
+    since: float = 0.0
+    loaded_at: float = 0.0
 
     async def accept(self, event: Event) -> StoredEvent | None:
         """Let the inbox accept an event, which counts before its sender gets an answer."""
-        row = await self._worker.inbox.accept(event)
+        row = await self.worker.inbox.accept(event)
         if row is not None:
-            self._verifier.apply(row.type, row.subject, row.occurred_at)
+            self.verifier.apply(row.type, row.subject, row.occurred_at)
         return row
 
     async def poll(self) -> None:
@@ -50,22 +51,19 @@ class RevocationFeed:
 
         Raises what the database raises.
         """
-        polled_at, self._polled_at = self._polled_at, None
-        async with self._worker.engine.connect() as connection:
+        since, self.since = self.since, 0.0
+        async with self.worker.engine.connect() as connection:
             now: float = await connection.scalar(sql("SELECT :now", connection.dialect))
-            if polled_at is None or abs(now - self._loaded_at) >= RELOAD:
-                self._verifier.begin_reload()
-                self._loaded_at, since = now, 0.0
-            else:
-                # The earlier of the two, in case a clock was set.
-                since = min(polled_at, now) - OVERLAP
-            query = sa.select(events.c.type, events.c.subject, events.c.occurred_at).where(
-                WHERE, events.c.received_at > since
-            )
+            # The earlier of the two, in case a clock was set
+            since = min(since, now - OVERLAP) if abs(now - self.loaded_at) < RELOAD else 0.0
+            columns = (events.c.type, events.c.subject, events.c.occurred_at)
+            query = sa.select(*columns).where(WHERE, events.c.received_at > since)
             async for row in await connection.stream(query.execution_options(yield_per=PAGE)):
-                self._verifier.apply(*row)
-        self._verifier.end_reload()
-        self._polled_at = now
+                self.verifier.apply(*row)
+        if since == 0:
+            self.verifier.end_reload()
+            self.loaded_at = now
+        self.since = now - OVERLAP
 
 
 async def do_nothing(event: Event, connection: AsyncConnection) -> None:
@@ -74,6 +72,12 @@ async def do_nothing(event: Event, connection: AsyncConnection) -> None:
 
 REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(do_nothing))
 """Handlers for those types that have none: only events of types with a handler are stored."""
+
+
+async def purge_others(engine: AsyncEngine, days: float, state: sa.TextClause, ttl: float) -> int:
+    """Purge events in `state`, but keep those that revoke or lift for at least `ttl` seconds."""
+    others = sql(f"NOT (type IN ({TYPES}) AND occurred_at > :now - :ttl)", engine.dialect)
+    return await purge(engine, days, state, others.bindparams(ttl=ttl))
 
 
 async def lift(engine: AsyncEngine, subject: str) -> None:

@@ -6,22 +6,19 @@ show that the process is alive.
 
 import asyncio
 import logging
-import math
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Self
 
 import sqlalchemy as sa
 from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.settings import InboxSettings
-from app.webhooks.database import TIMEOUT, metadata, open_database, sql
+from app.webhooks.database import TIMEOUT, metadata, sql
 from app.webhooks.events import DeliveryRefused, Handler, TryAgain, parse_event
 from app.webhooks.inbox import DEAD, WAITING, Inbox, StoredEvent, events
-from app.webhooks.retention import purge
 
 logger = logging.getLogger("app.webhooks.worker")
 
@@ -33,7 +30,6 @@ HEARTBEAT = 5.0  # from one heartbeat to the next
 LEASE = 15.0  # from its last heartbeat until the events of a process are free
 GRACE = 5.0  # for running handlers when the service stops
 COUNT = 15.0  # from one count of the metrics to the next
-PURGE = 60.0  # from one purge to the next
 MAX_RUNNING = 8  # events that a process works on at a time
 MAX_ATTEMPTS = 10  # an event that is claimed more often ended its process each time
 
@@ -56,9 +52,8 @@ CLAIM = """
         SELECT id FROM inbox_events
         WHERE state = 'waiting' AND type IN :types AND id NOT IN :running
           AND (due_at <= :now OR due_at > :now + :max_delay)
-          AND (leased_by = :worker OR NOT EXISTS (
-            SELECT 1 FROM inbox_workers WHERE inbox_workers.id = leased_by
-              AND seen_at BETWEEN :now - :lease AND :now + :lease
+          AND (leased_by = :worker OR COALESCE(leased_by, '') NOT IN (
+            SELECT id FROM inbox_workers WHERE seen_at BETWEEN :now - :lease AND :now + :lease
           ))
         ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
     )
@@ -71,10 +66,6 @@ RELEASE = """
         due_at = :now + :delay, finished_at = CASE :state WHEN 'waiting' THEN NULL ELSE :now END
     WHERE id = :id AND state = 'waiting' AND leased_by = :worker
 """
-UNDO = """
-    UPDATE inbox_events SET leased_by = NULL, attempts = attempts - 1
-    WHERE state = 'waiting' AND leased_by = :worker
-"""
 
 
 class DeadLetter(Exception):
@@ -86,17 +77,39 @@ class LeaseLost(Exception):
 
 
 class Worker:
-    """Runs the handlers of due events. One for the life of the service."""
+    """Runs the handlers of due events while its block lasts. One for the life of the service."""
 
     def __init__(self, engine: AsyncEngine, handlers: Mapping[str, Handler]) -> None:
         self.inbox = Inbox(engine, handlers)
         self.engine = engine
         self._handlers = handlers
         self._id = uuid.uuid4().hex
-        self._seen_at = -math.inf
+        self._seen_at = float("-inf")
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self.heartbeat()
+        self.repeat(HEARTBEAT, "heartbeat", self.heartbeat)
+        self.repeat(POLL, "claim", self.run)
+        self.repeat(COUNT, "count", self.count)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give running handlers `GRACE` seconds to end, then cancel them and undo their claims."""
+        self._stopping.set()
+        self.inbox.wake_worker.set()
+        # Not cancelled at once: a transaction that is cancelled may keep the lock of SQLite.
+        ending = asyncio.gather(*self._tasks, *self._running.values(), return_exceptions=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending, GRACE)
+        undo = sa.update(events).where(WAITING, events.c.leased_by == self._id)
+        undo = undo.values(leased_by=None, attempts=events.c.attempts - 1)
+        with suppress(sa.exc.SQLAlchemyError):  # others take over when the lease has ended
+            async with self.engine.begin() as connection:
+                await connection.execute(undo)
+                await connection.execute(sa.delete(workers).where(workers.c.id == self._id))
 
     async def check(self) -> None:
         """Raise `DeliveryRefused` unless a heartbeat was committed lately."""
@@ -122,7 +135,7 @@ class Worker:
             self.inbox.wake_worker.clear()
             free = MAX_RUNNING - len(self._running)
             for row in await self.claim(free) if free else ():
-                if not self._stopping.is_set():  # else `stop` withdraws the claim
+                if not self._stopping.is_set():  # else the claim is withdrawn
                     self._running[row.id] = asyncio.create_task(self._process(row))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.wake_worker.wait(), POLL)
@@ -134,26 +147,12 @@ class Worker:
             while not self._stopping.is_set():
                 try:
                     await action()
-                # It may succeed the next time.
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001 - it may succeed the next time
                     logger.warning("%s failed reason=%s", name, type(error).__name__)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), seconds)
 
         self._tasks.append(asyncio.create_task(repeat()))
-
-    async def stop(self) -> None:
-        """Give running handlers `GRACE` seconds to end, then cancel them and undo their claims."""
-        self._stopping.set()
-        self.inbox.wake_worker.set()
-        # Not cancelled at once: a transaction that is cancelled may keep the lock of SQLite.
-        ending = asyncio.gather(*self._tasks, *self._running.values(), return_exceptions=True)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(ending, GRACE)
-        with suppress(sa.exc.SQLAlchemyError):  # others take over when the lease has ended
-            async with self.engine.begin() as connection:
-                await connection.execute(sa.text(UNDO), {"worker": self._id})
-                await connection.execute(sa.delete(workers).where(workers.c.id == self._id))
 
     async def claim(self, limit: int) -> Sequence[StoredEvent]:
         """Lease up to `limit` due events, the longest due first."""
@@ -177,8 +176,7 @@ class Worker:
                 raise
             try:
                 await self._fail(row, error)
-            # The event stays leased by this process, which claims it again.
-            except Exception as cause:  # noqa: BLE001
+            except Exception as cause:  # noqa: BLE001 - this process claims the event again
                 log_event(logging.WARNING, "webhook not released", row, reason=type(cause).__name__)
         finally:
             del self._running[row.id]
@@ -230,21 +228,3 @@ def log_event(level: int, words: str, row: StoredEvent, **more: object) -> None:
     extra = {"event_id": row.id, "event_type": row.type, **more}
     values = [f"{name}={'true' if value is True else value}" for name, value in extra.items()]
     logger.log(level, "%s %s", words, " ".join(values), extra=extra)
-
-
-@asynccontextmanager
-async def open_worker(
-    settings: InboxSettings, handlers: Mapping[str, Handler]
-) -> AsyncIterator[Worker]:
-    """Store and process events while the block lasts. Raises `InvalidSettings`."""
-    async with open_database(settings.inbox_database_url) as engine:
-        worker = Worker(engine, handlers)
-        await worker.heartbeat()
-        worker.repeat(HEARTBEAT, "heartbeat", worker.heartbeat)
-        worker.repeat(POLL, "claim", worker.run)
-        worker.repeat(COUNT, "count", worker.count)
-        worker.repeat(PURGE, "purge", partial(purge, engine, settings))
-        try:
-            yield worker
-        finally:
-            await worker.stop()

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from app.auth.cache.lookups import LOOKUPS
+from app.auth.cache.memory import LOOKUPS
 from app.auth.cache.redis_store import RedisStore
 from app.auth.cache.verifier import CachedVerifier
 from app.auth.claims import Claims, parse_claims

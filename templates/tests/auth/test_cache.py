@@ -65,19 +65,6 @@ async def test_age_of_results(token: str, later: float, max_age: float | None, c
     assert len(known.source.calls) == calls
 
 
-async def test_ttl_starts_with_the_call() -> None:
-    """The provider may have looked at the token long before its response arrived."""
-    known = cached(CACHE_TTL="30")
-    gate, (waiting,) = await begin_held(known)
-    known.clock.now += 29
-    gate.set()
-    await waiting
-    known.clock.now += 1
-    await known.look_up()
-
-    assert len(known.source.calls) == CALLED
-
-
 async def test_ttl_of_zero_is_no_cache() -> None:
     source, settings = Source(), read_settings(Settings, CACHE_TTL="0")
     async with open_cache(source, settings, lambda: 0) as verifier:
@@ -146,22 +133,6 @@ async def test_cancelled_callers_cancel_no_other(gone: list[int]) -> None:
     assert outcomes.count("anna") == 100 - len(gone)
     assert await known.look_up() == "anna"
     assert known.source.calls == ["good"]
-
-
-@pytest.mark.parametrize("ends_first", ["older", "newer"])
-async def test_newer_call_decides(ends_first: str) -> None:
-    """A fresh lookup does not share an older call, and the older result is not stored."""
-    known = cached()
-    older_gate, (older,) = await begin_held(known)
-    known.source.results["good"] = INACTIVE
-    newer_gate, (newer,) = await begin_held(known, max_age=0)
-    gates = [older_gate, newer_gate]
-    for gate in gates if ends_first == "older" else reversed(gates):
-        gate.set()
-        await settle()
-
-    assert [await older, await newer, await known.look_up()] == ["anna", "inactive", "inactive"]
-    assert known.source.calls == ["good", "good"]
 
 
 async def test_lookups_are_counted() -> None:

@@ -103,22 +103,6 @@ async def test_malformed_response_is_an_error(call: Call, body: bytes) -> None:
     assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
 
 
-NAMES: dict[str, tuple[dict[str, object], str | None]] = {
-    "flat": ({"first_name": "Anna", "last_name": "Example"}, "Anna Example"),
-    "nested": ({"name": {"first": "Anna", "last": "Example"}, "first_name": None}, "Anna Example"),
-    "to display": ({"display_name": "Annie", "first_name": "Anna"}, "Annie"),
-    "one part": ({"name": {"first": "Anna", "last": None}, "last_name": ""}, "Anna"),
-    "nothing": ({"name": {}, "first_name": ""}, None),
-}
-
-
-@pytest.mark.parametrize(("document", "name"), NAMES.values(), ids=NAMES)
-async def test_name_has_several_forms(document: dict[str, object], name: str | None) -> None:
-    user = await connect(says(document)).admin.get_user(user_id="usr_1")
-
-    assert (user.name, user.email) == (name, None)
-
-
 @pytest.mark.parametrize("document", [{"active": True, "scope": None}, {"active": False, "sub": 7}])
 async def test_introspection_has_defaults(document: dict[str, object]) -> None:
     """What is said about an inactive token does not count."""
@@ -148,18 +132,6 @@ async def test_check_uses_the_names_of_the_platform() -> None:
         {"namespace": "projects", "object": "a/b", **same},
         {"namespace": "oauth-clients", "object": "b", **same},
     ]
-
-
-async def test_user_id_stays_one_segment_of_the_path() -> None:
-    paths: list[bytes] = []
-
-    def respond(request: httpx.Request) -> httpx.Response:
-        paths.append(request.url.raw_path)
-        return says({})
-
-    await connect(respond).admin.get_user(user_id="../a b?c#d%2e:ü")
-
-    assert paths == [b"/base/v1/identities/..%2Fa%20b%3Fc%23d%252e%3A%C3%BC"]
 
 
 async def test_no_secret_shows_in_a_repr() -> None:
@@ -259,12 +231,3 @@ async def test_credential_that_is_always_refused_is_an_error(
         await check(connect(platform, api_key=api_key))
 
     assert (refusal.value.status_code, platform.calls) == (401, calls)
-
-
-async def test_several_calls_take_as_long_as_one_may() -> None:
-    """A token, its refusal, another token, the response: each comes in time, but not all."""
-    platform = Platform()
-    platform.refused = {"t1"}
-    platform.delay = 0.05
-    with pytest.raises(errors.AvnologyIdError, match="timeout"):
-        await check(connect(platform, timeout=0.15, api_key=None))

@@ -10,11 +10,9 @@ from starlette.testclient import TestClient
 from app.auth.claims import Claims
 from app.auth.errors import InvalidToken
 from app.auth.revocations import RevocableVerifier
-from app.settings import InboxSettings
 from app.webhooks.__main__ import main
-from app.webhooks.inbox import Inbox
-from app.webhooks.retention import purge
-from app.webhooks.revocation_feed import REVOKING, RevocationFeed
+from app.webhooks.inbox import DONE, Inbox
+from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others
 from app.webhooks.worker import Worker
 from dev.provider import Provider
 from tests.callers import NOW, Clock, bearer
@@ -107,14 +105,12 @@ async def test_other_processes_poll(engine: AsyncEngine) -> None:
 
 
 @pytest.mark.anyio
-async def test_purge_keeps_what_revokes_or_lifts(
-    settings: InboxSettings, engine: AsyncEngine
-) -> None:
+async def test_purge_keeps_what_revokes_or_lifts(engine: AsyncEngine) -> None:
     for event_type in ("user.deleted", "user.enabled", "user.updated"):
         await Inbox(engine, [event_type]).accept(event(event_type, event_type))
     await change(engine, "UPDATE inbox_events SET state = 'done', finished_at = 0")
-    kept = await purge(engine, settings), set(await stored(engine))
+    kept = await purge_others(engine, 30, DONE, 30 * DAY), set(await stored(engine))
     await change(engine, "UPDATE inbox_events SET occurred_at = occurred_at - 2592000")
 
     assert kept == (1, {"user.deleted", "user.enabled"})
-    assert await purge(engine, settings) == 2
+    assert await purge_others(engine, 30, DONE, 30 * DAY) == 2

@@ -7,11 +7,10 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.settings import InboxSettings
 from app.webhooks.database import sql
 from app.webhooks.events import Event, Handler, TryAgain
 from app.webhooks.inbox import Inbox, StoredEvent
-from app.webhooks.worker import Worker, open_worker
+from app.webhooks.worker import Worker
 from tests.webhooks.conftest import HANDLERS, change, event, lines, noted, stored, take_note
 
 pytestmark = pytest.mark.anyio
@@ -21,11 +20,11 @@ EVENT = "event_id=evt_1 event_type=user.updated"
 
 
 @pytest.fixture
-def work(settings: InboxSettings, monkeypatch: pytest.MonkeyPatch) -> Work:
+def work(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Work:
     """Process the events of a type by a handler, and never wait for a second."""
     monkeypatch.setattr("app.webhooks.worker.POLL", 0.05)
     monkeypatch.setattr("app.webhooks.worker.HANDLER_TIMEOUT", 1)
-    return lambda handler: open_worker(settings, {"user.updated": handler})
+    return lambda handler: Worker(engine, {"user.updated": handler})
 
 
 async def until(engine: AsyncEngine, happened: Callable[[StoredEvent], bool]) -> StoredEvent:

@@ -28,8 +28,7 @@ from app.settings import Settings
 
 logger = logging.getLogger("app.auth")
 
-MAX_TOKEN_LENGTH = 8192
-"""Bytes. The largest tokens of the platform have about half of that."""
+MAX_TOKEN_LENGTH = 8192  # bytes: the largest tokens of the platform have about half of that
 
 # The scheme in any case. A longer name is another scheme.
 _SCHEME = re.compile(rb"bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)

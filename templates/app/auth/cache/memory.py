@@ -1,27 +1,26 @@
-"""What is cached for a token, and the entries that a process keeps in memory.
-
-Times are in seconds since 1970.
-"""
+"""What is cached for a token, and the entries that a process keeps in memory."""
 
 from collections.abc import Callable
 
 from cachetools import TLRUCache
+from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict
 
 from app.auth.claims import Claims
 from app.settings import CacheSettings
 
+LOOKUPS = Counter("cache_lookups", "Lookups in the cache by result", ["result"])
+STORE_ERROR = LOOKUPS.labels("store_error")
+
 
 class CacheEntry(BaseModel):
-    """What the provider returned for a token. Never what the policy made of it."""
+    """What the provider returned for a token, never what the policy made of it."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
     key: str
-    sent_at: float
-    """When the call was sent. What the provider knew may be that old."""
-    claims: Claims | None
-    """`None` is a negative result: the token is inactive."""
+    sent_at: float  # seconds since 1970 until the call was sent: what the provider knew is as old
+    claims: Claims | None  # `None` is a negative result: the token is inactive
 
     def expires_at(self, ttl: float) -> float:
         """Return when the entry expires: `ttl` seconds after the call, and never after `exp`."""
@@ -38,15 +37,13 @@ class MemoryStore:
     """
 
     def __init__(self, settings: CacheSettings, clock: Callable[[], float]) -> None:
-        ttl, size = settings.cache_ttl, settings.cache_max_entries
-        self._valid: TLRUCache[str, CacheEntry] = TLRUCache(
-            size, lambda _, entry, __: entry.expires_at(ttl), clock
-        )
+        def store(ttl: float) -> TLRUCache[str, CacheEntry]:
+            size = settings.cache_max_entries
+            return TLRUCache(size, lambda _, entry, __: entry.expires_at(ttl), clock)
+
+        self._valid = store(settings.cache_ttl)
         # Kept for as long as an older entry can live that another process stored
-        kept = max(ttl, settings.cache_negative_ttl)
-        self._inactive: TLRUCache[str, CacheEntry] = TLRUCache(
-            size, lambda _, entry, __: entry.expires_at(kept), clock
-        )
+        self._inactive = store(max(settings.cache_ttl, settings.cache_negative_ttl))
 
     def get(self, key: str) -> CacheEntry | None:
         try:

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import ResponseError
 
-from app.auth.cache.lookups import STORE_ERROR
-from app.auth.cache.memory import CacheEntry
+from app.auth.cache.memory import STORE_ERROR, CacheEntry
 from app.auth.claims import parse_object
 from app.environment import is_private
 from app.settings import CacheSettings
@@ -22,14 +21,10 @@ from app.settings import CacheSettings
 logger = logging.getLogger("app.auth.cache")
 
 PREFIX = "access-token:"
-MAX_SIZE = 131_072
-"""Bytes of a value that is parsed: twice the largest response of a provider."""
-TIME_LIMIT = 0.2
-"""Seconds for one command, with the wait for a connection."""
-PAUSE = 2.0
-"""Seconds without commands after a failure, so that requests do not wait for it in turn."""
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines about failures."""
+MAX_SIZE = 131_072  # bytes of a value that is parsed: twice the largest response of a provider
+TIME_LIMIT = 0.2  # seconds for one command, with the wait for a connection
+PAUSE = 2.0  # seconds without commands after a failure, so that requests do not wait in turn
+LOG_INTERVAL = 60.0  # seconds between two log lines about failures
 
 
 class RedisStore:
@@ -72,16 +67,13 @@ class RedisStore:
             # meanwhile, this process is slow and not Redis.
             if not isinstance(error, ResponseError) and self._replies == replies:
                 self._failed_at = self._clock()
-            self._note(error)
+            STORE_ERROR.inc()
+            if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
+                self._logged_at = self._clock()
+                logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
             return None
         self._replies += 1
         return reply
-
-    def _note(self, error: Exception) -> None:
-        STORE_ERROR.inc()
-        if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
-            self._logged_at = self._clock()
-            logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
 
 
 def decode(raw: bytes, key: str, now: float) -> CacheEntry | None:

@@ -4,17 +4,17 @@ What is cached is the provider's result, never a decision: the policy and the sc
 every request.
 """
 
+import asyncio
 import hashlib
 import logging
 import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from app.auth.cache.identity import cache_identity, canonical_token
-from app.auth.cache.lookups import BYPASSED, COALESCED, HIT, MISS, NEGATIVE_HIT
-from app.auth.cache.memory import CacheEntry, MemoryStore, is_recent
-from app.auth.cache.single_flight import Result, SingleFlight
+from app.auth.cache.identity import key_parts
+from app.auth.cache.memory import LOOKUPS, CacheEntry, MemoryStore, is_recent
 from app.auth.claims import Claims, TokenVerifier
 from app.auth.errors import AuthError, InvalidToken
 from app.settings import Settings
@@ -27,32 +27,38 @@ logger = logging.getLogger("app.auth.cache")
 DOMAIN = "cached result for an access token, 3"
 """Separates the keys from every other use of SHA-256 on a token. The number is the version of the
 entries in Redis."""
+HIT = LOOKUPS.labels("hit")
+NEGATIVE_HIT = LOOKUPS.labels("negative_hit")
+COALESCED = LOOKUPS.labels("coalesced")
+MISS = LOOKUPS.labels("miss")
+BYPASSED = LOOKUPS.labels("bypassed")
 
 
+class PendingCall(NamedTuple):
+    """A call in flight. `sent_at` in seconds since 1970."""
+
+    sent_at: float
+    task: asyncio.Task[Claims | AuthError]
+
+
+@dataclass(eq=False)
 class CachedVerifier:
     """Returns cached results of another verifier, and calls it once for all concurrent callers.
 
-    `clock` in seconds since 1970.
+    A caller that needs a newer result than the call in flight brings starts another one. From then
+    on only the result of the newer one is stored. `clock` in seconds since 1970.
     """
 
-    def __init__(
-        self,
-        inner: TokenVerifier,
-        settings: Settings,
-        clock: Callable[[], float],
-        redis: "RedisStore | None" = None,
-    ) -> None:
-        self._inner = inner
-        self._ttl = settings.cache_ttl
-        self._negative_ttl = settings.cache_negative_ttl
-        # The identity keeps entries of different providers and clients apart.
-        parts = (DOMAIN, *cache_identity(settings), "")
-        self._key_hash = hashlib.sha256("\0".join(parts).encode())
-        self._clock = clock
-        self._memory = MemoryStore(settings, clock)
-        self._redis = redis
-        self._calls = SingleFlight(self._store)
-        self.close = self._calls.close
+    inner: TokenVerifier
+    settings: Settings
+    clock: Callable[[], float]
+    redis: "RedisStore | None" = None
+
+    def __post_init__(self) -> None:
+        self._memory = MemoryStore(self.settings, self.clock)
+        self._newest: dict[str, PendingCall] = {}
+        # The event loop itself keeps no strong reference to a task.
+        self._tasks: set[asyncio.Task[Claims | AuthError]] = set()
 
     async def verify(self, token: str, *, max_age: float | None = None) -> Claims:
         """Return the claims of `token`, from the cache or from the provider.
@@ -65,55 +71,80 @@ class CachedVerifier:
         entry = self._memory.get(key)
         if entry is None and limit > 0:
             entry = await self._read(key)
-        now = self._clock()
+        now = self.clock()
         if entry is not None and is_recent(entry.sent_at, limit, now):
             if entry.claims is not None:
                 HIT.inc()
                 return entry.claims
-            if is_recent(entry.sent_at, self._negative_ttl, now):
+            if is_recent(entry.sent_at, self.settings.cache_negative_ttl, now):
                 NEGATIVE_HIT.inc()
                 raise InvalidToken("inactive")
-        pending = self._calls.newest(key)
-        if pending is not None and is_recent(pending.sent_at, min(limit, self._ttl), now):
+        pending = self._newest.get(key)
+        call_limit = min(limit, self.settings.cache_ttl)
+        if pending is not None and is_recent(pending.sent_at, call_limit, now):
             COALESCED.inc()
         else:
             (MISS if max_age is None else BYPASSED).inc()
-            pending = self._calls.start(key, now, lambda: self._call(token))
-        return await pending.result()
+            pending = self._start(token, key, now)
+        # Shielded: one caller's cancellation must not cancel the shared call.
+        result = await asyncio.shield(pending.task)
+        if isinstance(result, AuthError):
+            raise result.with_traceback(None)
+        return result
 
     def key_of(self, token: str) -> str:
         """Return the key of the entry of `token`: a hash, in hex."""
-        key = self._key_hash.copy()
-        key.update(canonical_token(token).encode())
-        return key.hexdigest()
+        parts = (DOMAIN, *key_parts(self.settings, token))
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def close(self) -> None:
+        """Cancel all calls."""
+        for task in self._tasks:
+            task.cancel()
 
     async def _read(self, key: str) -> CacheEntry | None:
         """Return the entry that another process stored, if there is one."""
-        entry = None if self._redis is None else await self._redis.get(key)
+        entry = None if self.redis is None else await self.redis.get(key)
         # Not in place of an entry that was set during the round trip: that one is newer.
         if entry is not None and self._memory.get(key) is None:
             self._memory.set(entry)
         return self._memory.get(key)
 
-    async def _call(self, token: str) -> Result:
-        try:
-            return await self._inner.verify(token)
-        except AuthError as refusal:
-            return refusal
+    def _start(self, token: str, key: str, sent_at: float) -> PendingCall:
+        """Start a call, which goes on even if all its callers go away."""
 
-    async def _store(self, key: str, sent_at: float, result: Result) -> None:
+        async def call() -> Claims | AuthError:
+            try:
+                result: Claims | AuthError = await self.inner.verify(token)
+            except AuthError as refusal:
+                result = refusal
+            if self._newest.get(key) is pending:
+                await self._store(key, sent_at, result)
+            return result
+
+        def end(task: asyncio.Task[Claims | AuthError]) -> None:
+            self._tasks.discard(task)
+            if self._newest.get(key) is pending:
+                del self._newest[key]
+
+        pending = self._newest[key] = PendingCall(sent_at, asyncio.create_task(call()))
+        self._tasks.add(pending.task)
+        pending.task.add_done_callback(end)
+        return pending
+
+    async def _store(self, key: str, sent_at: float, result: Claims | AuthError) -> None:
         if isinstance(result, Claims):
             entry = CacheEntry(key=key, sent_at=sent_at, claims=result)
             self._memory.set(entry)
-            if self._redis is not None:
-                await self._redis.set(entry)
+            if self.redis is not None:
+                await self.redis.set(entry)
         elif isinstance(result, InvalidToken):  # and not `ProviderUnavailable`
             if result.reason == "inactive":
                 self._memory.set(CacheEntry(key=key, sent_at=sent_at, claims=None))
             else:  # This may end sooner, such as a signature by a key that is not known yet.
                 self._memory.delete(key)
-            if self._redis is not None:
-                await self._redis.delete(key)
+            if self.redis is not None:
+                await self.redis.delete(key)
 
 
 @asynccontextmanager
@@ -124,14 +155,13 @@ async def open_cache(
     if settings.cache_ttl == 0:
         yield inner
         return
-    store: AbstractAsyncContextManager[RedisStore | None] = nullcontext()
-    if settings.cache_url.get_secret_value() == "memory://":
-        logger.info("cache in memory: each process has its own")
-    else:
-        # Imported only if needed: it takes a fifth of the time that the service needs to start.
-        from app.auth.cache.redis_store import open_redis
+    async with AsyncExitStack() as stack:
+        redis = None
+        if settings.cache_url.get_secret_value() == "memory://":
+            logger.info("cache in memory: each process has its own")
+        else:
+            # Imported only if needed: it takes a fifth of the time that the service needs to start.
+            from app.auth.cache.redis_store import open_redis
 
-        store = open_redis(settings, clock)
-    async with store as redis:
-        with closing(CachedVerifier(inner, settings, clock, redis)) as verifier:
-            yield verifier
+            redis = await stack.enter_async_context(open_redis(settings, clock))
+        yield stack.enter_context(closing(CachedVerifier(inner, settings, clock, redis)))

@@ -20,26 +20,19 @@ from app.auth.jwt.jws import SignedToken, VerificationKey, parse_token
 logger = logging.getLogger("app.auth.jwt.jwks")
 REFRESHES = Counter("jwks_refreshes", "Fetches of the issuer's keys", ["outcome"])
 
-REFRESH_AGE = 480
-"""Seconds after which keys in use are fetched again in the background."""
-LIFETIME = 600
-"""Seconds after which a request waits for fresh keys. The `no-store` of Hydra is ignored."""
-HARD_LIMIT = 86_400
-"""Seconds that keys are used while the issuer does not respond. Then no token is accepted."""
-MAX_FETCHES = 5
-"""Fetches that tokens can cause at once, however many they are."""
-FETCH_INTERVAL = 10
-"""Seconds until one more fetch is allowed."""
+REFRESH_AGE = 480  # seconds after which keys in use are fetched again in the background
+LIFETIME = 600  # seconds after which a request waits for fresh keys; Hydra says `no-store`
+HARD_LIMIT = 86_400  # seconds that keys are used while the issuer does not respond
+MAX_FETCHES = 5  # fetches that tokens can cause at once, however many they are
+FETCH_INTERVAL = 10  # seconds until one more fetch is allowed
 MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 8192
-"""Longer keys would make every verification expensive."""
+MAX_RSA_BITS = 8192  # longer keys would make every verification expensive
 
 _KINDS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "ES512": ("EC", "P-521")}
 """The `kty` and the `crv` that an algorithm needs (RFC 7518, 3.4). The others need an RSA key."""
 _PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth"}
 
-Fetch = Callable[[], Awaitable[bytes]]
-"""Returns the issuer's document, or raises `ProviderUnavailable`."""
+Fetch = Callable[[], Awaitable[bytes]]  # returns the document, or raises `ProviderUnavailable`
 
 
 class KeySet:

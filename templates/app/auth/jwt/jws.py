@@ -14,8 +14,7 @@ from app.auth.claims import parse_object
 from app.auth.errors import InvalidToken
 
 MAX_KEY_ID_LENGTH = 256
-MAX_CANDIDATES = 4
-"""Keys that one signature is tried with."""
+MAX_CANDIDATES = 4  # keys that one signature is tried with
 
 _TYPES = {"jwt", "at+jwt"}
 # Each of them lets a token bring its own key, or changes how it is read.
@@ -35,8 +34,7 @@ class SignedToken(NamedTuple):
 
     algorithm: str
     key_id: str | None
-    type: str
-    """`jwt` or `at+jwt`."""
+    type: str  # `jwt` or `at+jwt`
     signing_input: bytes
     signature: bytes
     payload: bytes

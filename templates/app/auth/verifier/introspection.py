@@ -17,10 +17,8 @@ from app.auth.errors import InvalidToken, ProviderUnavailable
 from app.auth.provider import HEADERS, bounded, send
 from app.settings import IntrospectionSettings, Settings
 
-MAX_CALLS = 100
-"""Calls in flight. A provider that hangs must not hold every request of the service."""
-MAX_WAIT = 0.25
-"""Seconds that a call waits for one of those places."""
+MAX_CALLS = 100  # in flight: a provider that hangs must not hold every request of the service
+MAX_WAIT = 0.25  # seconds that a call waits for one of those places
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,10 @@ import sqlalchemy as sa
 from app.environment import InvalidSettings
 from app.settings import InboxSettings
 from app.webhooks import handlers  # noqa: F401 - its tables are created too
-from app.webhooks.database import open_database, sql
-from app.webhooks.inbox import events
-from app.webhooks.retention import purge
+from app.webhooks.database import open_database
+from app.webhooks.inbox import DEAD, DONE, events, purge
 
 STATES = ("waiting", "done", "dead")
-RETRY = """
-    UPDATE inbox_events
-    SET state = 'waiting', attempts = 0, due_at = :now, finished_at = NULL, error = NULL
-    WHERE id = :id AND state <> 'waiting'
-"""
 
 
 def parse() -> argparse.Namespace:
@@ -52,13 +46,14 @@ async def run(options: argparse.Namespace) -> None:
             event = found.mappings().first() or sys.exit(f"There is no event {options.id}.")
             print(json.dumps(dict(event), indent=2))
         elif options.command == "retry":
-            retry = sql(RETRY, connection.dialect)
-            if not (await connection.execute(retry, {"id": options.id})).rowcount:
+            ended = sa.update(events).where(events.c.id == options.id, events.c.state != "waiting")
+            fresh = {"state": "waiting", "attempts": 0, "finished_at": None, "error": None}
+            retry = ended.values(fresh | {"due_at": events.c.received_at})
+            if not (await connection.execute(retry)).rowcount:
                 sys.exit(f"There is no event {options.id} that is done or dead.")
         elif options.command == "purge":
-            settings = settings.model_copy(update={"inbox_retention_days": options.days})
-            state = "dead" if options.dead else "done"
-            print(await purge(engine, settings, state), "events deleted")
+            state = DEAD if options.dead else DONE
+            print(await purge(engine, options.days, state), "events deleted")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import math
 from avnology_id.webhook import verify_signature
 from starlette.datastructures import Headers
 
-from app.settings import WebhookSettings, reveal
+from app.settings import WebhookSettings
 from app.webhooks.events import DeliveryRefused
 
 PATH = "/webhooks/avnology"
@@ -20,9 +20,10 @@ def check_delivery(headers: Headers, body: bytes, settings: WebhookSettings, now
         raise DeliveryRefused(401, "headers")
     # Every secret is tried, so that the time does not tell which one matches. The timestamp is
     # compared below, with the clock of this service.
+    secrets = [secret.get_secret_value() for secret in settings.webhook_secrets]
     matches = [
         verify_signature(body, signatures[0], secret, timestamp=timestamps[0], tolerance=math.inf)
-        for secret in reveal(settings.webhook_secrets)
+        for secret in secrets
     ]
     if not any(matches):
         raise DeliveryRefused(401, "signature")

@@ -5,14 +5,13 @@
 Kratos cannot sign, so there are keys too. They are weaker: a delivery shows its key.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers
 
-from app.settings import WebhookSettings, reveal
+from app.settings import WebhookSettings
 from app.webhooks.events import DeliveryRefused
 
 PATH = "/webhooks/olympus"
@@ -28,15 +27,16 @@ def check_delivery(headers: Headers, body: bytes, settings: WebhookSettings, now
     signatures, timestamps = headers.getlist(SIGNATURE), headers.getlist(TIMESTAMP)
     if settings.webhook_api_keys and not signatures and not timestamps:
         keys = headers.getlist(API_KEY)
-        if len(keys) != 1 or not is_one_of(keys[0], reveal(settings.webhook_api_keys)):
+        known = [key.get_secret_value() for key in settings.webhook_api_keys]
+        if len(keys) != 1 or not is_one_of(keys[0], known):
             raise DeliveryRefused(401, "api_key")
         return now
     if len(signatures) != 1 or len(timestamps) != 1:
         raise DeliveryRefused(401, "headers")
     check_timestamp(timestamps[0], now)
     message = timestamps[0].encode() + b"." + body
-    secrets = (secret.encode() for secret in reveal(settings.webhook_secrets))
-    made = [hmac.new(secret, message, hashlib.sha256).hexdigest() for secret in secrets]
+    secrets = [secret.get_secret_value().encode() for secret in settings.webhook_secrets]
+    made = [hmac.new(secret, message, "sha256").hexdigest() for secret in secrets]
     if not is_one_of(signatures[0], made):
         raise DeliveryRefused(401, "signature")
     return int(timestamps[0])

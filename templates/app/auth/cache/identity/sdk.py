@@ -3,11 +3,6 @@
 from app.settings import Settings
 
 
-def cache_identity(settings: Settings) -> tuple[str, ...]:
-    """Return what keeps cache entries of different providers and clients apart."""
-    return ("sdk", settings.avnology_base_url, settings.avnology_client_id)
-
-
-def canonical_token(token: str) -> str:
-    """Return `token`: only one spelling of it is known."""
-    return token
+def key_parts(settings: Settings, token: str) -> tuple[str, ...]:
+    """Return what keeps entries of different providers, clients and tokens apart."""
+    return ("sdk", settings.avnology_base_url, settings.avnology_client_id, token)

@@ -12,7 +12,7 @@ from app.auth.errors import ProviderUnavailable
 from app.settings import Settings
 from dev.provider import Provider
 from tests.auth.cached import Source, cached, claims
-from tests.auth.test_cache import CACHED, begin_held, settle
+from tests.auth.test_cache import CACHED, CALLED, INACTIVE, begin_held, settle
 from tests.callers import NOW, Clock, bearer
 from tests.conftest import IssueToken, Start, read_settings
 
@@ -146,6 +146,37 @@ async def test_finished_call_is_not_shared() -> None:
     known.source.results["good"] = claims()
 
     assert await known.look_up() == "anna"
+
+
+@pytest.mark.anyio
+async def test_ttl_starts_with_the_call() -> None:
+    """The provider may have looked at the token long before its response arrived."""
+    known = cached(CACHE_TTL="30")
+    gate, (waiting,) = await begin_held(known)
+    known.clock.now += 29
+    gate.set()
+    await waiting
+    known.clock.now += 1
+    await known.look_up()
+
+    assert len(known.source.calls) == CALLED
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ends_first", ["older", "newer"])
+async def test_newer_call_decides(ends_first: str) -> None:
+    """A fresh lookup does not share an older call, and the older result is not stored."""
+    known = cached()
+    older_gate, (older,) = await begin_held(known)
+    known.source.results["good"] = INACTIVE
+    newer_gate, (newer,) = await begin_held(known, max_age=0)
+    gates = [older_gate, newer_gate]
+    for gate in gates if ends_first == "older" else reversed(gates):
+        gate.set()
+        await settle()
+
+    assert [await older, await newer, await known.look_up()] == ["anna", "inactive", "inactive"]
+    assert known.source.calls == ["good", "good"]
 
 
 @pytest.mark.anyio

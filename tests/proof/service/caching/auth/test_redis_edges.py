@@ -35,7 +35,8 @@ async def test_identities_share_no_entry(redis: FakeRedis, monkeypatch: pytest.M
     """Nor if their parts join to the same text."""
     for identity in (("ab", "c"), ("a", "bc"), ("other",)):
         monkeypatch.setattr(
-            "app.auth.cache.verifier.cache_identity", lambda _, identity=identity: identity
+            "app.auth.cache.verifier.key_parts",
+            lambda _, token, identity=identity: (*identity, token),
         )
         known = cached(redis=redis)
         await known.look_up()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.testclient import TestClient
 
@@ -221,6 +222,15 @@ async def test_reload_after_a_failure(replica: Replica, engine: AsyncEngine) -> 
     await replica.feed.poll()
 
     assert await replica.refuses()
+
+
+async def test_users_in_memory_are_counted(replica: Replica) -> None:
+    await replica.store("evt_1", "user.deleted")
+    await replica.store("evt_2", "user.deleted", "bert")
+    before = REGISTRY.get_sample_value("revocations")
+    await replica.feed.poll()
+
+    assert [before, REGISTRY.get_sample_value("revocations")] == [0, 2]
 
 
 async def test_old_rows_are_not_read_at_each_poll(replica: Replica, engine: AsyncEngine) -> None:

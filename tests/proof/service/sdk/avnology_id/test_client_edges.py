@@ -133,3 +133,40 @@ async def test_token_is_kept_after_another_error() -> None:
             await check(client)
 
     assert tokens == ["t0"]
+
+
+NAMES: dict[str, tuple[dict[str, object], str | None]] = {
+    "flat": ({"first_name": "Anna", "last_name": "Example"}, "Anna Example"),
+    "nested": ({"name": {"first": "Anna", "last": "Example"}, "first_name": None}, "Anna Example"),
+    "to display": ({"display_name": "Annie", "first_name": "Anna"}, "Annie"),
+    "one part": ({"name": {"first": "Anna", "last": None}, "last_name": ""}, "Anna"),
+    "nothing": ({"name": {}, "first_name": ""}, None),
+}
+
+
+@pytest.mark.parametrize(("document", "name"), NAMES.values(), ids=NAMES)
+async def test_name_has_several_forms(document: dict[str, object], name: str | None) -> None:
+    user = await connect(says(document)).admin.get_user(user_id="usr_1")
+
+    assert (user.name, user.email) == (name, None)
+
+
+async def test_several_calls_take_as_long_as_one_may() -> None:
+    """A token, its refusal, another token, the response: each comes in time, but not all."""
+    platform = Platform()
+    platform.refused = {"t1"}
+    platform.delay = 0.05
+    with pytest.raises(errors.AvnologyIdError, match="timeout"):
+        await check(connect(platform, timeout=0.15, api_key=None))
+
+
+async def test_user_id_stays_one_segment_of_the_path() -> None:
+    paths: list[bytes] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return says({})
+
+    await connect(respond).admin.get_user(user_id="../a b?c#d%2e:ü")
+
+    assert paths == [b"/base/v1/identities/..%2Fa%20b%3Fc%23d%252e%3A%C3%BC"]

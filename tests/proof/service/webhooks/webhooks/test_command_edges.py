@@ -1,9 +1,11 @@
 """Commands that cannot be carried out, and events that no service takes."""
 
 import pytest
+import sqlalchemy as sa
 
 from app.settings import InboxSettings, Settings
 from app.webhooks.__main__ import main as operate
+from app.webhooks.inbox import events
 from dev.__main__ import main
 from tests.conftest import problems, read_settings
 from tests.ports import free_ports
@@ -34,7 +36,8 @@ def test_wrong_database(monkeypatch: pytest.MonkeyPatch, url: str, sentence: str
 def test_database_that_fails_later(
     settings: InboxSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.webhooks.__main__.RETRY", "UPDATE nothing SET x = :id")
+    missing = events.to_metadata(sa.MetaData(), name="missing")
+    monkeypatch.setattr("app.webhooks.__main__.events", missing)
     monkeypatch.setenv("INBOX_DATABASE_URL", settings.inbox_database_url.get_secret_value())
     monkeypatch.setattr("sys.argv", ["app.webhooks", "retry", "evt_1"])
     with pytest.raises(SystemExit, match="The database does not answer"):

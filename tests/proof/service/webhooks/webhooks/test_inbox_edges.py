@@ -108,9 +108,9 @@ async def test_only_claims_of_the_stopping_process_are_withdrawn(
     await worker.claim(8)
     await worker.inbox.accept(event("evt_2"))
     await other.claim(8)
-    await worker.stop()
+    await worker.__aexit__()
     rows = await stored(engine)
-    await other.stop()
+    await other.__aexit__()
 
     assert [rows[name].attempts for name in ("evt_1", "evt_2")] == [0, 1]
 
@@ -121,10 +121,10 @@ async def test_only_the_stopping_process_leaves(worker: Worker, engine: AsyncEng
     await other.heartbeat()
     await other.inbox.accept(event("evt_1"))
     await other.claim(8)
-    await worker.stop()
+    await worker.__aexit__()
 
     assert await ids(Worker(engine, HANDLERS)) == []
-    await other.stop()
+    await other.__aexit__()
     assert await ids(Worker(engine, HANDLERS)) == ["evt_1"]
 
 

@@ -5,10 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.settings import InboxSettings
 from app.webhooks.events import Event, Handler
 from app.webhooks.inbox import Inbox
-from app.webhooks.worker import open_worker
+from app.webhooks.worker import Worker
 from tests.webhooks.conftest import HANDLERS, change, event, lines, noted, stored, take_note
 from tests.webhooks.test_worker import EVENT, SUCCEED, Work, until, work
 
@@ -58,10 +57,10 @@ async def test_event_of_another_process_is_found(work: Work, engine: AsyncEngine
 
 
 async def test_delivery_wakes_the_worker(
-    settings: InboxSettings, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.webhooks.worker.POLL", 60)
-    async with open_worker(settings, HANDLERS) as worker:
+    async with Worker(engine, HANDLERS) as worker:
         for number in range(2):
             await worker.inbox.accept(event(f"evt_{number}"))
             await asyncio.sleep(0.1)
@@ -130,11 +129,9 @@ async def test_failure_without_a_lease(
 
 
 @pytest.mark.parametrize("number", range(20))
-async def test_stop_right_after_the_start(
-    settings: InboxSettings, engine: AsyncEngine, number: int
-) -> None:
+async def test_stop_right_after_the_start(engine: AsyncEngine, number: int) -> None:
     """No transaction that was cancelled keeps the lock of SQLite: the process leaves at once."""
-    async with open_worker(settings, HANDLERS) as worker:
+    async with Worker(engine, HANDLERS) as worker:
         await worker.inbox.accept(event())
         await asyncio.sleep(number * 0.0005)
         stopping = asyncio.get_running_loop().time()
