@@ -26,7 +26,7 @@ class RevocableVerifier:
         self._inner = inner
         self._ttl = ttl
         self._clock = clock
-        # The time of the newest event of each type, by subject, and the same since the last reload
+        # The times of the newest event of each type, by subject, and those since the last reload
         self._times: dict[str, dict[str, float]] = {}
         self._next: dict[str, dict[str, float]] = {}
         USERS.set_function(lambda: len(self._times))

@@ -36,6 +36,7 @@ events = sa.Table(
 )
 StoredEvent = sa.Row[Any]  # a row of `inbox_events`, whose attributes are the columns
 
+# Literals, which SQLite needs to use a partial index
 WAITING, DONE, DEAD = (sa.text(f"state = '{state}'") for state in ("waiting", "done", "dead"))
 sa.Index("inbox_events_due", events.c.due_at, sqlite_where=WAITING, postgresql_where=WAITING)
 sa.Index("inbox_events_done", events.c.finished_at, sqlite_where=DONE, postgresql_where=DONE)
