@@ -6,7 +6,6 @@ others. No handler need run for it.
 
 import logging
 import uuid
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -30,20 +29,19 @@ sa.Index(
 )
 
 
-@dataclass
 class RevocationFeed:
     """Applies stored events to the verifier. One for the life of the service."""
 
-    worker: Worker
-    verifier: RevocableVerifier
-    since: float = 0.0
-    loaded_at: float = 0.0
+    def __init__(self, worker: Worker, verifier: RevocableVerifier) -> None:
+        self._worker = worker
+        self._verifier = verifier
+        self._since = self._loaded_at = 0.0
 
     async def accept(self, event: Event) -> StoredEvent | None:
         """Let the inbox accept an event, which counts before its sender gets an answer."""
-        row = await self.worker.inbox.accept(event)
+        row = await self._worker.inbox.accept(event)
         if row is not None:
-            self.verifier.apply(row.type, row.subject, row.occurred_at)
+            self._verifier.apply(row.type, row.subject, row.occurred_at)
         return row
 
     async def poll(self) -> None:
@@ -51,19 +49,19 @@ class RevocationFeed:
 
         Raises what the database raises.
         """
-        since, self.since = self.since, 0.0
-        async with self.worker.engine.connect() as connection:
+        since, self._since = self._since, 0.0
+        async with self._worker.engine.connect() as connection:
             now: float = await connection.scalar(sql("SELECT :now", connection.dialect))
             # The earlier of the two, in case a clock was set
-            since = min(since, now - OVERLAP) if abs(now - self.loaded_at) < RELOAD else 0.0
+            since = min(since, now - OVERLAP) if abs(now - self._loaded_at) < RELOAD else 0.0
             columns = (events.c.type, events.c.subject, events.c.occurred_at)
             query = sa.select(*columns).where(WHERE, events.c.received_at > since)
             async for row in await connection.stream(query.execution_options(yield_per=PAGE)):
-                self.verifier.apply(*row)
+                self._verifier.apply(*row)
         if since == 0:
-            self.verifier.end_reload()
-            self.loaded_at = now
-        self.since = now - OVERLAP
+            self._verifier.end_reload()
+            self._loaded_at = now
+        self._since = now - OVERLAP
 
 
 async def do_nothing(event: Event, connection: AsyncConnection) -> None:

@@ -166,18 +166,6 @@ def test_failure_allows_nothing(
     assert refused.headers["retry-after"] == "5"
 
 
-def test_missing_scope_of_ours_is_logged(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the id of the request, and without what else the platform wrote."""
-    body = {"code": "AVNOLOGY_AUTH_100", "message": "s3cret", "request_id": "req_7"}
-    beside(start, httpx.Response(403, json=body)).put(PROJECT, headers=bearer("opaque"))
-    written = capsys.readouterr().err
-
-    marks = "code=AVNOLOGY_AUTH_100 status=403 request_id=req_7"
-    assert f"identity provider refuses this service {marks}" in written
-    assert "request refused status=503 reason=own_credentials" in written
-    assert "s3cret" not in written
-
-
 @pytest.mark.parametrize(("key", "status"), [(API_KEY, 200), ("ak_wrong", 503)])
 def test_api_key_takes_the_place_of_a_token(
     start: Start, token: IssueToken, key: str, status: int

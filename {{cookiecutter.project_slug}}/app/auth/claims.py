@@ -35,8 +35,7 @@ class Claims(BaseModel):
     issued_at: float | None = Field(None, alias="iat")
     token_use: str | None = None
     token_type: str | None = None
-    confirmation: object = Field(None, alias="cnf")
-    """The key that the token is bound to (RFC 7800). Then it is no bearer token."""
+    confirmation: object = Field(None, alias="cnf")  # the key that it is bound to (RFC 7800)
 
     @model_validator(mode="before")
     @classmethod

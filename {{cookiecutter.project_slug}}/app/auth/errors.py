@@ -16,12 +16,9 @@ class AuthError(HTTPException):
 
     status: ClassVar[int]
     message: str
-    code: ClassVar[str | None] = None
-    """The `error` of the challenge (RFC 6750, section 3.1)."""
-    has_challenge: ClassVar[bool] = True
-    """Whether another token may help."""
-    scopes: Sequence[str] = ()
-    """The scopes that the route needs, if one is missing."""
+    code: ClassVar[str | None] = None  # the `error` of the challenge (RFC 6750, section 3.1)
+    has_challenge: ClassVar[bool] = True  # whether another token may help
+    scopes: Sequence[str] = ()  # those of the route, if the token lacks one
 
     def __init__(self, reason: str) -> None:
         super().__init__(self.status, self.message)

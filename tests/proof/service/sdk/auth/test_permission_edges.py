@@ -71,3 +71,15 @@ def test_other_project_is_denied(
     response = client.put(f"/api/projects/{project_id}", headers=bearer(token(subject=BERT)))
 
     assert outcome(response) == DENIED
+
+
+def test_missing_scope_of_ours_is_logged(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the id of the request, and without what else the platform wrote."""
+    body = {"code": "AVNOLOGY_AUTH_100", "message": "s3cret", "request_id": "req_7"}
+    beside(start, httpx.Response(403, json=body)).put(PROJECT, headers=bearer("opaque"))
+    written = capsys.readouterr().err
+
+    marks = "code=AVNOLOGY_AUTH_100 status=403 request_id=req_7"
+    assert f"identity provider refuses this service {marks}" in written
+    assert "request refused status=503 reason=own_credentials" in written
+    assert "s3cret" not in written
