@@ -9,6 +9,8 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # What `make bench` measures: the rows with this in their names, and how often.
 ONLY ?=
 ROUNDS ?=
+# BEFORE=v1.0.0 measures the services of that version, or commit, beside those of the tree.
+BEFORE ?=
 # CHECK=1 makes it fail where a floor is not reached, PROFILE=introspection profiles that row instead.
 CHECK ?=
 PROFILE ?=
@@ -52,8 +54,8 @@ test-fast: $(STAMP) ## What rendering alone can show, in seconds
 test-slow: $(STAMP) ## Install, check, test and run every combination
 	$(BIN)/python -m pytest tests/slow -v -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-bench: $(STAMP) ## Measure what the service costs, with wrk (ONLY= ROUNDS= CHECK=1 PROFILE=)
-	@$(BIN)/python -m benchmarks --only '$(ONLY)' --rounds '$(ROUNDS)' --profile '$(PROFILE)' $(if $(CHECK),--check)
+bench: $(STAMP) ## Measure what the service costs, with wrk (ONLY= ROUNDS= BEFORE= CHECK=1 PROFILE=)
+	@$(BIN)/python -m benchmarks --only '$(ONLY)' --rounds '$(ROUNDS)' --before '$(BEFORE)' --profile '$(PROFILE)' $(if $(CHECK),--check)
 
 lint: $(STAMP) ## Check all Python that is not part of a service: style, format, types
 	$(BIN)/ruff check .

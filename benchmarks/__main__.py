@@ -26,6 +26,7 @@ from benchmarks.rows import (
     DeliveryRow,
     HangingRow,
     Row,
+    with_version,
 )
 from benchmarks.servers import Bench, open_bench
 
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
         with open_bench() as bench:
             if options.profile:
                 return show_profile(options.profile, bench)
-            return run(options.only, options.rounds, options.check, bench)
+            return run(options, bench)
     except Unmeasured as failure:
         return str(failure)
     except KeyboardInterrupt:
@@ -56,6 +57,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", default="", help="rows with this in their names")
     parser.add_argument("--rounds", default="", help=f"how many rounds, {ROUNDS} without it")
+    parser.add_argument(
+        "--before",
+        default="",
+        metavar="COMMIT",
+        help="compare with services of another version",
+    )
     parser.add_argument("--check", action="store_true", help="fail when a floor is not reached")
     parser.add_argument(
         "--profile", default="", metavar="ROW", help="say where the time of a row goes instead"
@@ -67,9 +74,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def run(only: str, rounds: int, check: bool, bench: Bench) -> int | str:
+def run(options: argparse.Namespace, bench: Bench) -> int | str:
     """Measure the rows with `only` in their names, print the tables, and return the exit code."""
+    only: str = options.only
+    rounds: int = options.rounds
     rows = with_compared(row for row in ROWS if only in row.name)
+    if options.before:
+        rows = with_version(rows, bench.version(options.before))
     hanging_rows = [row for row in HANGING_ROWS if only in row.name]
     render_rows = [row for row in RENDER_ROWS if only in row.name]
     delivery_rows = [row for row in DELIVERY_ROWS if only in row.name]
@@ -94,7 +105,7 @@ def run(only: str, rounds: int, check: bool, bench: Bench) -> int | str:
     missed += [row.name for row, each in accepted if each.per_second < row.floor]
     missed += [row.name for row, time in renders if too_long(time.median, row.ceiling)]
     show(["Not good enough:", *missed] if missed else [])
-    return 1 if results.failures or (check and missed) else 0
+    return 1 if results.failures or (options.check and missed) else 0
 
 
 def with_compared(rows: Iterable[Row]) -> list[Row]:

@@ -8,11 +8,12 @@ address of the stub provider, whose first path is the delay of an answer in mill
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from pathlib import Path
 
 from benchmarks.messages import TOKEN, get, opaque_token, post
 from benchmarks.provider import NEVER
 from benchmarks.signing import signed_token
-from tests.combinations import Answers
+from tests.combinations import ROOT, Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Server:
     answers: Answers | None = None
     """The answers that its project is rendered with; `None` for an app of this folder."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    template: Path = ROOT
+    """Where the template is that its project is rendered from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,29 @@ ROWS = (
         "stub provider alone", None, lambda: [post("/0/introspect", b"token=" + TOKEN.encode(), {})]
     ),
 )
+
+KEPT = 0.92
+"""The share of the rate of another version that a row must keep."""
+
+
+def with_version(rows: Sequence[Row], template: Path) -> list[Row]:
+    """Return `rows`, each service beside the same one of another version of the template."""
+    pairs: list[Row] = []
+    for row in rows:
+        if row.server is None or row.server.answers is None:
+            pairs.append(row)
+            continue
+        other = replace(
+            row,
+            name=f"{row.name}, before",
+            server=replace(row.server, template=template),
+            floor=None,
+            goal=None,
+            beats={},
+        )
+        pairs += [replace(row, beats={**row.beats, other.name: KEPT}), other]
+    return pairs
+
 
 HANGING_ROWS = (
     HangingRow("the guide's way, provider hangs", guide(NEVER)),

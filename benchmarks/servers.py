@@ -6,6 +6,7 @@ another one.
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from benchmarks.load import Unmeasured
 from benchmarks.rows import Server
 from benchmarks.signing import VARIABLE, key_sets
-from tests.combinations import ROOT, Answers
+from tests.combinations import ROOT
 from tests.project import Project, render
 from tests.servers.processes import HOST, Process, free_port, running
 
@@ -58,7 +59,7 @@ class Bench:
         if server is None:
             yield self.provider
             return
-        root = ROOT if server.answers is None else self.project(server.answers).path
+        root = ROOT if server.answers is None else self.project(server).path
         place = ["--app-dir", str(root), "--host", HOST, "--port", "0"]
         options = ["--no-access-log", "--timeout-graceful-shutdown", "1"]
         command = ["-m", "uvicorn", server.app, *place, *options]
@@ -84,13 +85,23 @@ class Bench:
             process.wait_for("Ready to accept connections")
             yield f"redis://{HOST}:{port}"
 
-    def project(self, answers: Answers) -> Project:
-        """Return the project with some answers, rendered at its first use."""
-        key = tuple(sorted(answers.items()))
+    def project(self, server: Server) -> Project:
+        """Return the project of a server, rendered at its first use."""
+        answers = server.answers or {}
+        key = (server.template, *sorted(answers.items()))
         if key not in self.projects:
             into = Path(tempfile.mkdtemp(prefix="project-", dir=self.folder))
-            self.projects[key] = render(into, accept_hooks=False, **answers)
+            self.projects[key] = render(into, server.template, accept_hooks=False, **answers)
         return self.projects[key]
+
+    def version(self, commit: str) -> Path:
+        """Return a folder with the template as it was at a commit or tag. Raises `Unmeasured`."""
+        folder = Path(tempfile.mkdtemp(prefix="version-", dir=self.folder))
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True)
+        if archive.returncode != 0:
+            raise Unmeasured(f"There is no commit {commit}")
+        subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
+        return folder
 
     @contextmanager
     def python(

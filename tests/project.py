@@ -43,10 +43,12 @@ class Bake(Protocol):
         """Return the project."""
 
 
-def render(into: Path, *, accept_hooks: bool = True, **answers: Answer) -> Project:
+def render(
+    into: Path, template: Path = ROOT, /, *, accept_hooks: bool = True, **answers: Answer
+) -> Project:
     """Render the template into a folder. The user's own defaults have no effect."""
     path = cookiecutter(
-        str(ROOT),
+        str(template),
         no_input=True,
         extra_context=answers,
         output_dir=str(into),
