@@ -45,8 +45,8 @@ class PendingCall(NamedTuple):
 class CachedVerifier:
     """Returns cached results of another verifier, and calls it once for all concurrent callers.
 
-    A caller that needs a newer result than the call in flight brings starts another one. From then
-    on only the result of the newer one is stored. `clock` in seconds since 1970.
+    If the call in flight is too old for a caller, another one starts. From then on only the result
+    of the newer one is stored. `clock` in seconds since 1970.
     """
 
     inner: TokenVerifier
