@@ -32,13 +32,9 @@ def configure_logging(level: str, log_format: str) -> None:
     `log_format` is `json`, `console`, or `auto`: `console` on a terminal, else `json`.
     """
     is_terminal = sys.stderr.isatty()
-    rendering: list[Processor] = [
-        processors.format_exc_info,
-        order_fields,
-        processors.JSONRenderer(),
-    ]
+    render: list[Processor] = [processors.format_exc_info, order_fields, processors.JSONRenderer()]
     if log_format == "console" or (log_format == "auto" and is_terminal):
-        rendering = [escape_controls, dev.ConsoleRenderer(colors=is_terminal, event_key="message")]
+        render = [escape_controls, dev.ConsoleRenderer(colors=is_terminal, event_key="message")]
     handler = logging.StreamHandler()
     handler.addFilter(has_no_query)
     handler.setFormatter(
@@ -52,7 +48,7 @@ def configure_logging(level: str, log_format: str) -> None:
                 processors.TimeStamper(fmt="iso"),
                 add_span,
             ],
-            processors=[stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+            processors=[stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
     root = logging.getLogger()

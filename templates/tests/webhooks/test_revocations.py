@@ -99,7 +99,7 @@ async def test_other_processes_poll(engine: AsyncEngine) -> None:
     assert (await verifier.verify("anna")).subject == "anna"
     await feed.poll()
 
-    with pytest.raises(InvalidToken, match="revoked"):
+    with pytest.raises(InvalidToken):
         await verifier.verify("anna")
     assert (await verifier.verify("bert")).subject == "bert"
 

@@ -24,9 +24,6 @@ class AuthError(HTTPException):
         super().__init__(self.status, self.message)
         self.reason = reason
 
-    def __str__(self) -> str:
-        return self.reason
-
     def add_challenge(self, realm: str, metadata_url: str | None) -> None:
         """Set `WWW-Authenticate` (RFC 6750, section 3; RFC 9728, section 5.1)."""
         if self.has_challenge:

@@ -33,15 +33,13 @@ _KINDS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "ES512": ("EC", "P
 _PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth"}
 
 Fetch = Callable[[], Awaitable[bytes]]  # returns the document, or raises `ProviderUnavailable`
+Clock = Callable[[], float]  # returns seconds since 1970
 
 
 class KeySet:
-    """The keys of one issuer, replaced as a whole. If a fetch fails, the old ones stay in use.
+    """The keys of one issuer, replaced as a whole. If a fetch fails, the old ones stay in use."""
 
-    `clock` gives seconds since 1970.
-    """
-
-    def __init__(self, fetch: Fetch, algorithms: Set[str], clock: Callable[[], float]) -> None:
+    def __init__(self, fetch: Fetch, algorithms: frozenset[str], clock: Clock) -> None:
         self._fetch = fetch
         self._algorithms = algorithms
         self._clock = clock

@@ -167,7 +167,7 @@ async def test_hundred_first_requests_share_a_fetch(clock: Clock) -> None:
         await released.wait()
         return json.dumps({"keys": [RSA]}).encode()
 
-    keys = KeySet(fetch, {"RS256"}, clock)
+    keys = KeySet(fetch, frozenset({"RS256"}), clock)
     waiting = [asyncio.create_task(keys.verify(FIRST.token())) for _ in range(100)]
     await asyncio.sleep(0)
     waiting[0].cancel()

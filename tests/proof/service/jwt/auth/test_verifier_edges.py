@@ -14,6 +14,7 @@ from tests.callers import NOW, Clock, bearer
 from tests.conftest import Start, problems
 
 OURS, CURVE = signer(), signer("ES256", 2)
+RS256 = frozenset({"RS256"})
 DEEP = b"[" * 3000 + b"]" * 3000
 reproducible = settings(
     derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -111,8 +112,9 @@ def test_key_id_has_a_limit(client: TestClient, issuer: Issuer, clock: Clock) ->
 def test_algorithm_is_refused_by_its_name() -> None:
     """Before any key is looked for. A part of a name is no name."""
     for name in ("ES256", "RS2", "256", ""):
-        with pytest.raises(InvalidToken, match="algorithm"):
-            parse_token(OURS.token({}, {"alg": name}), {"RS256"})
+        with pytest.raises(InvalidToken) as refusal:
+            parse_token(OURS.token({}, {"alg": name}), RS256)
+        assert refusal.value.reason == "algorithm"
 
 
 REASONS = {
@@ -127,7 +129,7 @@ REASONS = {
 def test_reason_is_named(reason: str, token: str) -> None:
     """For the log, and for the table in the README."""
     with pytest.raises(InvalidToken) as refusal:
-        parse_token(token, {"RS256"})
+        parse_token(token, RS256)
 
     assert refusal.value.reason == reason
 
@@ -157,8 +159,9 @@ def test_segment_holds_no_other_character(number: int, junk: str) -> None:
     segments = [*SEGMENTS]
     segments[number] += junk
 
-    with pytest.raises(InvalidToken, match="not_compact"):
-        parse_token(".".join(segments), {"RS256"})
+    with pytest.raises(InvalidToken) as refusal:
+        parse_token(".".join(segments), RS256)
+    assert refusal.value.reason == "not_compact"
 
 
 @reproducible
@@ -169,7 +172,7 @@ def test_segment_holds_no_other_character(number: int, junk: str) -> None:
 def test_no_text_breaks_the_parser(text: str) -> None:
     """A token is taken apart or refused: no other exception comes out."""
     try:
-        parse_token(text, {"RS256"})
+        parse_token(text, RS256)
     except InvalidToken:
         return
 

@@ -25,7 +25,7 @@ from tests.auth.jwt.signing import ISSUER, Issuer, call, signer, status
 from tests.callers import Clock
 from tests.conftest import Start
 
-ALGORITHMS = {"RS256", "ES256", "ES384", "ES512"}
+ALGORITHMS = frozenset({"RS256", "ES256", "ES384", "ES512"})
 FIRST, SECOND = signer(), signer(number=2)
 RSA, EC = FIRST.public, signer("ES256", 2).public
 
