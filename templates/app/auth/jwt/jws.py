@@ -72,7 +72,7 @@ def parse_token(token: str, algorithms: frozenset[str]) -> SignedToken:
 
 @lru_cache(maxsize=32)  # tokens of one key have the same header: 6 % of a request
 def read_header(header: str, algorithms: frozenset[str]) -> tuple[str, str | None, str]:
-    """Return the algorithm, the key's id and the type of a token. Refusals are not cached."""
+    """Return the algorithm, the key's id and the type of a token. Raises `InvalidToken`."""
     fields = parse_object(decode_segment(header))
     check_forbidden(fields)
     return algorithm_of(fields, algorithms), key_id_of(fields), type_of(fields)
