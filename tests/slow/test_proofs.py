@@ -9,13 +9,13 @@ import pytest
 
 from tests.combinations import Answers, name
 from tests.slow.conftest import environment, install
-from tests.slow.further import PACKAGES, install_packages
+from tests.slow.further import install_packages
 
 PROOFS = Path(__file__).parents[1] / "proof"
 HANDLERS = "app/webhooks/handlers.py"
 """Proofs of the inbox replace this file by handlers that count."""
 FURTHER_PACKAGES = {
-    "test_cache_properties.py": PACKAGES,
+    "test_revocation_load.py": ("aiohttp>=3.14,<4",),
     "readme/test_recipes.py": ("aiosqlite>=0.22,<0.23", "sqlalchemy[asyncio]>=2.1,<3"),
 }
 """Packages that a proof imports and its service may not have."""
