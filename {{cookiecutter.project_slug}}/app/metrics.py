@@ -32,7 +32,8 @@ class ProviderCall:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         PROVIDER_SECONDS.observe(time.perf_counter() - self._started)
-        PROVIDER_CALLS.labels(getattr(error, "reason", "error") if error else "ok").inc()
+        if not isinstance(error, asyncio.CancelledError):
+            PROVIDER_CALLS.labels(getattr(error, "reason", "error") if error else "ok").inc()
 
 
 @asynccontextmanager
