@@ -14,7 +14,7 @@ from app.settings import Settings  # {%- if cookiecutter.include_webhooks +%}
 from app.webhooks import inbox
 from app.webhooks.database import open_database
 from app.webhooks.handlers import HANDLERS  # {%- if cookiecutter.__revocations +%}
-from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others  # {%- endif +%}
+from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_expired  # {%- endif +%}
 from app.webhooks.worker import Worker  # {%- endif +%}
 
 
@@ -39,7 +39,7 @@ async def open_services(
         await feed.poll()
         worker.repeat(1.0, "poll of revocations", feed.poll)
         days, ttl = settings.inbox_retention_days, settings.revocation_ttl
-        worker.repeat(60.0, "purge", lambda: purge_others(engine, days, inbox.DONE, ttl))
+        worker.repeat(60.0, "purge", lambda: purge_expired(engine, days, inbox.DONE, ttl))
         # {% elif cookiecutter.include_webhooks %}
         engine = await stack.enter_async_context(open_database(settings.inbox_database_url))
         worker = await stack.enter_async_context(Worker(engine, HANDLERS))

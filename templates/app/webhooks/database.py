@@ -55,7 +55,7 @@ async def open_database(address: SecretStr) -> AsyncIterator[AsyncEngine]:
             f"The inbox cannot be opened ({type(error).__name__}): check INBOX_DATABASE_URL and "
             "its database. If its role may not create tables, run `python -m app.webhooks create` "
             "with one that may."
-        ) from None  # it may hold the password
+        ) from None  # the error may hold the password
     try:
         yield engine
     finally:

@@ -72,7 +72,7 @@ REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(do_nothing))
 """Handlers for those types that have none: only events of types with a handler are stored."""
 
 
-async def purge_others(engine: AsyncEngine, days: float, state: sa.TextClause, ttl: float) -> int:
+async def purge_expired(engine: AsyncEngine, days: float, state: sa.TextClause, ttl: float) -> int:
     """Purge events in `state`, but keep those that revoke or lift for at least `ttl` seconds."""
     others = sql(f"NOT (type IN ({TYPES}) AND occurred_at > :now - :ttl)", engine.dialect)
     return await purge(engine, days, state, others.bindparams(ttl=ttl))

@@ -12,7 +12,7 @@ from app.auth.errors import InvalidToken
 from app.auth.revocations import RevocableVerifier
 from app.webhooks.__main__ import main
 from app.webhooks.inbox import DONE, Inbox
-from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_others
+from app.webhooks.revocation_feed import REVOKING, RevocationFeed, purge_expired
 from app.webhooks.worker import Worker
 from dev.provider import Provider
 from tests.callers import NOW, Clock, bearer
@@ -109,8 +109,8 @@ async def test_purge_keeps_what_revokes_or_lifts(engine: AsyncEngine) -> None:
     for event_type in ("user.deleted", "user.enabled", "user.updated"):
         await Inbox(engine, [event_type]).accept(event(event_type, event_type))
     await change(engine, "UPDATE inbox_events SET state = 'done', finished_at = 0")
-    kept = await purge_others(engine, 30, DONE, 30 * DAY), set(await stored(engine))
+    kept = await purge_expired(engine, 30, DONE, 30 * DAY), set(await stored(engine))
     await change(engine, "UPDATE inbox_events SET occurred_at = occurred_at - 2592000")
 
     assert kept == (1, {"user.deleted", "user.enabled"})
-    assert await purge_others(engine, 30, DONE, 30 * DAY) == 2
+    assert await purge_expired(engine, 30, DONE, 30 * DAY) == 2

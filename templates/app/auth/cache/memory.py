@@ -19,7 +19,7 @@ class CacheEntry(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     key: str
-    sent_at: float  # seconds since 1970 until the call was sent: what the provider knew is as old
+    sent_at: float  # when the call was sent, in seconds since 1970: the result is that old
     claims: Claims | None  # `None` is a negative result: the token is inactive
 
     def expires_at(self, ttl: float) -> float:

@@ -13,7 +13,7 @@ from app.settings import InboxSettings
 from app.webhooks import handlers  # noqa: F401 - its tables are created too
 from app.webhooks.database import open_database
 from app.webhooks.inbox import DEAD, DONE, events
-from app.webhooks.revocation_feed import lift, purge_others
+from app.webhooks.revocation_feed import lift, purge_expired
 
 STATES = ("waiting", "done", "dead")
 
@@ -56,7 +56,7 @@ async def run(options: argparse.Namespace) -> None:
         elif options.command == "purge":
             state = DEAD if options.dead else DONE
             # The largest `REVOCATION_TTL`: the service may have another one than this shell.
-            print(await purge_others(engine, options.days, state, 31_536_000), "events deleted")
+            print(await purge_expired(engine, options.days, state, 31_536_000), "events deleted")
         elif options.command == "lift":
             await lift(engine, options.subject)
             print(f"The deletion and the disabling of {options.subject} are lifted.")
