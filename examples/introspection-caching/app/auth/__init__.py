@@ -1,0 +1,9 @@
+"""What a route needs to protect itself."""
+
+from app.auth.bearer import Bearer, bearer, machine_bearer, user_bearer
+from app.auth.principal import Principal
+
+__all__ = ["Principal", "bearer", "fresh_bearer", "machine_bearer", "user_bearer"]
+
+fresh_bearer = Bearer(max_age=0)
+"""Bypasses the cache: for routes that must not accept a revoked token at all."""
