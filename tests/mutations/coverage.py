@@ -27,9 +27,14 @@ class Coverage:
                 self._length[test] = self._length.get(test, 0) + 1
 
     def tests(self, file: str, lines: Collection[int]) -> list[str]:
-        """Return the tests that run one of some lines, the shortest tests first."""
+        """Return the tests of a file, those first that run one of some lines, then the shortest.
+
+        Lines that run after a greenlet was switched to may be missing in the data, so that other
+        tests of the file may run them too.
+        """
         number = self._files.get(str(self._project / file))
         if number is None:
             return []
-        found = set().union(*(self._tests.get((number, line), set()) for line in lines))
-        return sorted(found, key=lambda test: (self._length[test], test))
+        first = set().union(*(self._tests.get((number, line), set()) for line in lines))
+        found = set().union(*(tests for (each, _), tests in self._tests.items() if each == number))
+        return sorted(found, key=lambda test: (test not in first, self._length[test], test))
