@@ -49,7 +49,7 @@ class FeatureSettings(BaseSettings):
         except (OSError, SettingsError, UnicodeDecodeError) as error:
             raise InvalidSettings(f"The settings cannot be read: {error}.") from None
         else:
-            # No validators of the model: with one wrong field or contradiction, others do not run.
+            # Not by pydantic's validators of a model: they stop at the first problem.
             methods = [vars(kind).get("contradictions") for kind in cls.__mro__]
             sentences = [sentence for method in methods if method for sentence in method(settings)]
             if not sentences:

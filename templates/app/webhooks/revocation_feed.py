@@ -1,7 +1,7 @@
 """Keeps the revocations in memory up to date with the inbox, which is their source of truth.
 
 A process applies its own deliveries right after their commit. It polls the table for those of the
-others. No handler need run for it.
+others. It does not wait for handlers.
 """
 
 import logging
@@ -65,7 +65,7 @@ class RevocationFeed:
 
 
 async def do_nothing(event: Event, connection: AsyncConnection) -> None:
-    """Leave it at the revocation."""
+    """Do nothing more: the feed applies the revocation."""
 
 
 REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(do_nothing))

@@ -45,8 +45,8 @@ ALIVE = """
     INSERT INTO inbox_workers (id, seen_at) VALUES (:worker, :now)
     ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
 """
-# Due are also times further ahead than any delay, which were written before a clock was set back.
-# Free are also events of this process that it does not work on, whose outcome was not written.
+# A time further ahead than any delay is due too: it was written before a clock was set back.
+# Events that this process leased and does not work on are free too: no outcome was written.
 CLAIM = """
     WITH due AS MATERIALIZED (
         SELECT id FROM inbox_events

@@ -56,7 +56,7 @@ class SignedToken(NamedTuple):
 def parse_token(token: str, algorithms: frozenset[str]) -> SignedToken:
     """Take a token apart. `algorithms` are the names that its header may say.
 
-    Raises `InvalidToken`, whatever the text is.
+    Any other text raises `InvalidToken`, and nothing else.
     """
     try:
         header, payload, signature = token.split(".")

@@ -35,7 +35,7 @@ class ProviderVerifier:
         try:
             document = parse_object(signed.payload)
             if document.get("token_use") is None:
-                # What the issuer signs and names no use for is an access token, or refused below.
+                # The claim is missing in Hydra's tokens: `check_access_token` below decides.
                 document["token_use"] = ACCESS_TOKEN
             claims = parse_claims(document)
         except MalformedClaims:

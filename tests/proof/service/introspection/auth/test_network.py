@@ -37,7 +37,7 @@ async def test_reason_phrase_is_not_utf8() -> None:
 
 @pytest.mark.parametrize("cancelled", [True, False])
 async def test_calls_in_flight_are_bounded(cancelled: bool) -> None:
-    """Another call waits a moment for a place. A call that is cancelled leaves its own."""
+    """Another call waits a moment for a place. A cancelled call frees its place."""
     gate = asyncio.Event()
 
     async def respond(request: httpx.Request) -> httpx.Response:
