@@ -90,7 +90,9 @@ def start(folder: Path, algorithm: str = "") -> Iterator[Glewlwyd]:
         "GLWD_PLUGIN_MODULE_PATH": str(MODULES / "plugin"),
     }
     command = ["glewlwyd", "--env-variables"]
-    with running(command, folder, variables) as process, httpx.Client(trust_env=False) as http:
+    # It says that it has started before it listens.
+    transport = httpx.HTTPTransport(retries=5)
+    with running(command, folder, variables) as process, httpx.Client(transport=transport) as http:
         process.wait_for("Glewlwyd started on port")
         issuer = set_up(http, f"{address}api", signing(algorithm))
         yield Glewlwyd(process, http, read_metadata(http, issuer))

@@ -1,12 +1,13 @@
 """Starts servers as processes, waits for lines in their output, and always ends them."""
 
 import os
+import random
 import re
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,12 @@ def running(
 
 
 def free_port() -> int:
-    """Return a free port, for a server that cannot choose one itself."""
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a free port, for a server that cannot choose one itself.
+
+    It lies below those that the system gives to connections, so that none of them takes it before
+    the server does.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port

@@ -1,8 +1,10 @@
 """Handlers and databases that fail in unusual ways."""
 
 import asyncio
+import gc
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.webhooks.events import Event, Handler
@@ -30,9 +32,11 @@ async def test_cancellation_inside_a_handler_is_a_failure(work: Work, engine: As
     assert (row.state, row.attempts, row.error) == ("waiting", 1, "CancelledError")
 
 
-async def test_slow_handlers_delay_no_others(
-    work: Work, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
-) -> None:
+async def unfinished_in(engine: AsyncEngine) -> set[str]:
+    return {row.id for row in (await stored(engine)).values() if row.state != "done"}
+
+
+async def test_slow_handlers_delay_no_others(work: Work, engine: AsyncEngine) -> None:
     go_on = asyncio.Event()
 
     async def wait_for_some(event: Event, _: AsyncConnection) -> None:
@@ -42,8 +46,9 @@ async def test_slow_handlers_delay_no_others(
     async with work(Handler(wait_for_some)) as worker:
         for number in range(40):
             await worker.inbox.accept(event(f"evt_{number}"))
-        await asyncio.to_thread(lines, caplog, "webhook processed", 37)
-        unfinished = {row.id for row in (await stored(engine)).values() if row.state != "done"}
+        async with asyncio.timeout(30):
+            while len(unfinished := await unfinished_in(engine)) > 3:
+                await asyncio.sleep(0.01)
         go_on.set()
 
     assert unfinished == {"evt_0", "evt_1", "evt_2"}
@@ -173,3 +178,33 @@ async def test_lost_lease_rolls_back(
 
     assert await noted(engine) == []
     assert lines(caplog, "webhook") == [f"webhook taken over {EVENT} reason=LeaseLost"]
+
+
+# A statement of some tenths of a second, whose rows are read when it ends
+SLOW = """
+    WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 3000000)
+    SELECT count(*) FROM numbers
+"""
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+async def test_timeout_inside_a_statement_frees_the_lock(
+    work: Work, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without waiting for the garbage collector: a cursor that is not finished keeps SQLite's lock."""
+    monkeypatch.setattr("app.webhooks.worker.HANDLER_TIMEOUT", 0.05)
+
+    async def write_and_wait(event: Event, connection: AsyncConnection) -> None:
+        await take_note(event, connection)
+        await connection.execute(sa.text(SLOW))
+
+    gc.disable()
+    try:
+        async with work(Handler(write_and_wait)) as worker:
+            await worker.inbox.accept(event())
+            row = await until(engine, lambda row: row.error is not None)
+            await worker.inbox.accept(event("evt_2", "user.created"))
+    finally:
+        gc.enable()
+
+    assert (row.state, row.error) == ("waiting", "TimeoutError")
