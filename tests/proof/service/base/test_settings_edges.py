@@ -1,10 +1,12 @@
 """Further values of settings."""
 
 from pathlib import Path
+from typing import Self
 
 import pytest
+from pydantic import Field, model_validator
 
-from app.environment import is_private
+from app.environment import FeatureSettings, is_private
 from app.settings import Settings
 from tests.conftest import problems, read_settings
 from tests.test_settings import ISSUER, WithTeam
@@ -77,3 +79,26 @@ def test_url_is_kept_as_it_is(url: str) -> None:
 @pytest.mark.parametrize("origin", ["http://localhost:80", "http://[::1]", "https://xn--d-eha.eu"])
 def test_origin(origin: str) -> None:
     assert read_settings(Settings, CORS_ORIGINS=origin).cors_origins == {origin}
+
+
+class OfTeam(FeatureSettings):
+    """Settings with what pydantic offers beyond fields."""
+
+    url: str = Field(validation_alias="INVOICE_URL")
+    user: str = ""
+    password: str = ""
+
+    @model_validator(mode="after")
+    def go_together(self) -> Self:
+        if self.user and not self.password:
+            raise ValueError("USER needs PASSWORD.")
+        return self
+
+
+def test_aliases_and_validators_of_a_team() -> None:
+    """Their problems are sentences too, and no traceback."""
+    missing = problems(OfTeam)
+    contradiction = problems(OfTeam, INVOICE_URL="x", USER="anna", PASSWORD="")
+
+    assert missing == ["INVOICE_URL is missing: set a value."]
+    assert contradiction == ["USER needs PASSWORD."]
