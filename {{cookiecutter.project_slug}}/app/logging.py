@@ -146,8 +146,7 @@ def route_of(scope: Scope) -> str:
     """Return the path of the route, such as `/widgets/{widget_id}`."""
     # The route of a nested router lacks the prefix. FastAPI keeps the whole path beside it.
     route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    path: str = getattr(route, "path", "unmatched")
-    return path
+    return str(getattr(route, "path", "unmatched"))
 
 
 def report(scope: Scope, status: int, seconds: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.webhooks.database import TIMEOUT, metadata, sql
+from app.webhooks.database import TIME_LIMIT, TIMEOUT, metadata, sql
 from app.webhooks.events import DeliveryRefused, Event, parse_event
 
 logger = logging.getLogger("app.webhooks.inbox")
@@ -91,7 +91,7 @@ class Inbox:
             batch, self._pending = self._pending, []
             known = sa.select(events).where(events.c.id.in_([event.id for event in batch]))
             try:
-                async with self._engine.begin() as connection:
+                async with asyncio.timeout(TIME_LIMIT), self._engine.begin() as connection:
                     new = [event._asdict() for event in batch]
                     await connection.execute(sql(STORE, connection.dialect), new)
                     rows = (await connection.execute(known)).all()
