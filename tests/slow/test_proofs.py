@@ -35,7 +35,7 @@ ROWS: list[tuple[str, Answers]] = [
     ("test_revocation_load.py", answers("sdk", caching=True, webhooks=True)),
     ("test_revocation_load.py", answers("jwt", caching=False, webhooks=True)),
     ("readme/test_recipes.py", answers("introspection", caching=False, webhooks=False)),
-    ("readme/test_recipes.py", answers("sdk", caching=True, webhooks=True)),
+    ("readme/test_recipes.py", answers("sdk", caching=False, webhooks=False)),
     ("recorded/test_introspection.py", answers("introspection", caching=False, webhooks=False)),
     ("recorded/test_jwt_provider.py", answers("jwt", caching=False, webhooks=False)),
     ("recorded/test_jwt_tokens.py", answers("jwt", caching=True, webhooks=False)),

@@ -19,7 +19,7 @@ from app.webhooks.events import DeliveryRefused
 from app.webhooks.inbox import Inbox
 from app.webhooks.revocation_feed import REVOKING, RevocationFeed
 from app.webhooks.worker import Worker
-from tests.callers import NOW, Clock
+from tests.callers import Clock
 from tests.webhooks.conftest import event
 from tests.webhooks.test_revocations import AcceptsAll
 
@@ -70,7 +70,7 @@ async def url(proxy: Proxy, postgresql_url: str) -> AsyncIterator[str]:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_inbox_and_revocations_recover(
+async def test_postgresql_is_used_again(
     proxy: Proxy, url: str, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a connection would else wait for as long as the system allows: two hours."""
