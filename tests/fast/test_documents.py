@@ -3,7 +3,7 @@
 import ast
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import PurePosixPath
 
 import pytest
@@ -12,14 +12,16 @@ from tests.combinations import COMBINATIONS, Answers, name
 from tests.project import Bake, Project
 
 REFUSALS = {
+    "AvnologyIdError",
     "InvalidRequest",
     "InvalidToken",
-    "NoAnswer",
     "NotAuthenticated",
     "PermissionDenied",
     "ProviderUnavailable",
 }
 """The exceptions whose first argument is the reason in the log."""
+BASES = {"WrongCaller", "InsufficientScope"}
+"""The exceptions that give their own reason to their base."""
 YOURS_TO_BE = {"app/routes/orders.py", "tests/routes/test_orders.py"}
 """Files that a reader makes."""
 
@@ -33,11 +35,22 @@ def project(request: pytest.FixtureRequest, bake: Bake) -> Project:
 
 def reasons_of(source: str) -> Iterator[str]:
     """Yield the reasons that a module gives for refusals."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-            reason = node.args[0]
-            if node.func.id in REFUSALS and isinstance(reason, ast.Constant):
-                yield str(reason.value)
+    tree = ast.parse(source)
+    own = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in BASES]
+    first = [value for each in own for value in first_arguments(each, {"__init__"})]
+    for argument in [*first, *first_arguments(tree, REFUSALS)]:
+        # An f-string holds the number of a status.
+        for node in () if isinstance(argument, ast.JoinedStr) else ast.walk(argument):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def first_arguments(tree: ast.AST, names: Container[str]) -> Iterator[ast.expr]:
+    """Yield the first argument of each call of something with one of `names`, in any module."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    for call in calls:
+        if getattr(call.func, "attr", getattr(call.func, "id", "")) in names:
+            yield call.args[0]
 
 
 def test_each_reason_is_in_the_readme(project: Project) -> None:
@@ -64,6 +77,26 @@ def test_newer_pythons_are_allowed(project: Project) -> None:
     metadata = tomllib.loads(project.read("pyproject.toml"))
 
     assert metadata["project"]["requires-python"] == ">=3.11"
+
+
+SAYS = {
+    "README.md": ["to 16 KiB", "large_client_header_buffers", "`--http h11` limits them"],
+    "SECURITY.md": ["| the size of request headers, 16 KiB |"],
+}
+"""What an operator has to know and no code of the service shows."""
+
+
+@pytest.mark.parametrize("document", SAYS)
+def test_limits_of_a_proxy_are_documented(project: Project, document: str) -> None:
+    """The server takes headers of any size, so a proxy has to limit them."""
+    assert [text for text in SAYS[document] if text not in project.read(document)] == []
+
+
+def test_login_within_the_second_of_a_logout_is_documented(project: Project) -> None:
+    """Where logouts are received. `iat` is in whole seconds."""
+    says = "issued in the same second as the logout is refused" in project.read("README.md")
+
+    assert says is ("app/auth/revocations.py" in project.contents())
 
 
 def settings_of(source: str) -> set[str]:

@@ -23,7 +23,7 @@ QUESTIONS_IN_ORDER = [
 ]
 """The order of the prompts. No question is ever renamed."""
 
-RELEASED = {"validation_mode": {"introspection"}}
+RELEASED = {"validation_mode": {"introspection", "jwt", "sdk"}}
 """Answers of existing services. If one is removed, these services cannot be updated."""
 
 
@@ -32,13 +32,23 @@ PROMPTS = CONTEXT["__prompts__"]
 
 def test_the_questions_come_in_their_order() -> None:
     """The most important ones come first."""
-    assert list(QUESTIONS) == [key for key in QUESTIONS_IN_ORDER if key in QUESTIONS]
-    assert set(QUESTIONS) >= {*QUESTIONS_IN_ORDER[:5], *RELEASED}
+    assert list(QUESTIONS) == QUESTIONS_IN_ORDER
 
 
 def test_no_answer_is_ever_removed() -> None:
     """cruft refuses to update a project whose answer no longer exists."""
     assert all(values <= set(OPTIONS[question]) for question, values in RELEASED.items())
+
+
+def test_readme_tells_which_mode_to_pick() -> None:
+    """How to see which kind of token one has, and what each mode costs."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Which mode")[1]
+    table = section.split("\n## ")[0]
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \|(?: [^|]+ \|){3}$", table, flags=re.M)
+
+    assert rows == OPTIONS["validation_mode"]
+    assert "A request costs | A revocation shows | While the provider is down" in table
+    assert all(text in table for text in ("`ory_at_...` is", "`ey...`"))
 
 
 def test_every_question_has_a_label() -> None:

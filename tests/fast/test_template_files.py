@@ -227,3 +227,10 @@ def test_nothing_depends_on_a_package_that_is_not_published() -> None:
         ]
 
         assert [name for group in groups for name in group if named.match(name)] == []
+
+
+def test_template_needs_python_3_11_or_newer() -> None:
+    """Without an upper bound: a newer version must not stop an update."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert metadata["project"]["requires-python"] == ">=3.11"

@@ -3,6 +3,8 @@
 import pytest
 from fastapi import APIRouter, FastAPI, Security
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from app.auth import bearer
 from app.auth.token_first import check_tokens_first
@@ -33,6 +35,28 @@ def test_no_body_is_read(client: TestClient, path: str, body: bytes) -> None:
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == BARE
+
+
+def test_application_looks_at_its_own_routes(start: Start) -> None:
+    """Without a call by a test."""
+    assert start().post("/probe", content=NOT_JSON, headers=JSON).status_code == 401
+
+
+def test_server_without_extensions(client: TestClient) -> None:
+    """`extensions` may be missing in the scope of a WebSocket (ASGI)."""
+
+    async def without_extensions(scope: Scope, receive: Receive, send: Send) -> None:
+        kept = {name: value for name, value in scope.items() if name != "extensions"}
+        await client.app(kept, receive, send)
+
+    with (
+        TestClient(without_extensions) as caller,
+        pytest.raises(WebSocketDisconnect) as closed,
+        caller.websocket_connect("/ws"),
+    ):
+        raise AssertionError("it was accepted")
+
+    assert closed.value.code == 1008
 
 
 def test_missing_scope_in_a_mounted_application(as_user: CallAs) -> None:
