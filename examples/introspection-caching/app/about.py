@@ -5,7 +5,7 @@ DESCRIPTION = "The HTTP API of Widget Service, for callers with an OAuth 2.0 acc
 VERSION = "0.1.0"
 REALM = "widget-service"
 TEMPLATE = {
-    "version": "1.0.0",
+    "version": "1.0.1",
     "validation_mode": "introspection",
     "include_caching": "true",
     "include_webhooks": "false",

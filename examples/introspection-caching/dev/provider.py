@@ -22,7 +22,7 @@ class Provider(OAuthServer):
         super().__init__(issuer, clock, routes, counted=INTROSPECTION)
 
     def more_claims(self, scopes: Sequence[str], now: int) -> Mapping[str, object]:
-        """Return what introspection says besides. Without scopes there is no `scope`."""
+        """Return the rest of the introspection response. Without scopes there is no `scope`."""
         return {
             "active": True,
             **({"scope": " ".join(scopes)} if scopes else {}),

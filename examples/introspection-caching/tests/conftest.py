@@ -25,7 +25,7 @@ from tests.callers import Clock, bearer
 from tests.routes import VARIABLES
 
 ENVIRON = {**service_settings(), "IDP_TIMEOUT": "30", **VARIABLES}
-"""What the service is started with: the local provider's addresses, and time on a busy machine."""
+"""The variables of the service. On a busy machine no call may time out by accident."""
 
 Kind = TypeVar("Kind", bound=FeatureSettings)
 
@@ -106,7 +106,7 @@ class Start:
 def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Run in a folder of the tests' own: nothing of yours is read there, and nothing written."""
     with chdir(tmp_path_factory.mktemp("service")):
-        # It makes `app` from the environment when it is imported.
+        # Importing it makes `app` from the environment.
         with pytest.MonkeyPatch.context() as environment:
             for name, value in ENVIRON.items():
                 environment.setenv(name, value)

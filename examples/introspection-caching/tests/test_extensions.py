@@ -46,10 +46,10 @@ def failures() -> list[Exception]:
         ("signature", "identity provider", "identity provider"),
     ],
 )
-def test_name_of_the_service_is_refused(
+def test_team_cannot_take_a_name_of_the_service(
     start: Start, monkeypatch: pytest.MonkeyPatch, resource: str, check: str, refused: str
 ) -> None:
-    """At the start. Else a resource could replace what checks tokens."""
+    """The start fails. Otherwise a resource could replace the verifier."""
 
     @asynccontextmanager
     async def resources(_: object) -> AsyncIterator[Mapping[str, object]]:

@@ -49,7 +49,7 @@ class FeatureSettings(BaseSettings):
         except (OSError, SettingsError, UnicodeDecodeError) as error:
             raise InvalidSettings(f"The settings cannot be read: {error}.") from None
         else:
-            # No validators of the model: with one wrong field or contradiction, others do not run.
+            # Not by pydantic's validators of a model: they stop at the first problem.
             methods = [vars(kind).get("contradictions") for kind in cls.__mro__]
             sentences = [sentence for method in methods if method for sentence in method(settings)]
             if not sentences:
@@ -65,14 +65,15 @@ class FeatureSettings(BaseSettings):
 
 def _sentence(kind: type[FeatureSettings], problem: Mapping[str, Any]) -> str:
     """Return what is wrong with a variable and what to set, without its value."""
-    name, wrong = str(problem["loc"][0]), problem["msg"].removeprefix("Value error, ")
+    name = str(problem["loc"][0]) if problem["loc"] else ""  # none by a validator of all fields
+    wrong = problem["msg"].removeprefix("Value error, ")
     wrong = wrong.replace("Field required", "is missing").replace("Input should be", "must be")
     if problem["type"].endswith("_parsing"):
         wrong = wrong.partition(",")[0]  # what follows may show a part of the value
     if problem["type"] == "string_pattern_mismatch":
         wrong = "has the wrong form"
-    text = kind.model_fields[name].description or "another value."
-    return f"{name.upper()} {wrong}: set {text[:1].lower()}{text[1:]}"
+    text = getattr(kind.model_fields.get(name), "description", None) or "a value."
+    return f"{name.upper()} {wrong}: set {text[:1].lower()}{text[1:]}" if name else wrong
 
 
 def check_url(url: str) -> str:

@@ -45,12 +45,11 @@ class Readiness:
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 await self._checks[name]()
-            return []
-        # Whatever a check raises, the service is not ready.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - whatever a check raises, it is not ready
             reason = error.reason if isinstance(error, AuthError) else type(error).__name__
-        logger.warning("not ready missing=%r reason=%s", name, reason)
-        return [name]
+            logger.warning("not ready missing=%r reason=%s", name, reason)
+            return [name]
+        return []
 
 
 @router.get("/live")

@@ -36,7 +36,7 @@ def configure_logging(level: str, log_format: str) -> None:
     if log_format == "console" or (log_format == "auto" and is_terminal):
         render = [escape_controls, dev.ConsoleRenderer(colors=is_terminal, event_key="message")]
     handler = logging.StreamHandler()
-    handler.addFilter(has_no_query)
+    handler.addFilter(is_not_about_websockets)
     handler.setFormatter(
         stdlib.ProcessorFormatter(
             foreign_pre_chain=[
@@ -94,8 +94,8 @@ def escape_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def has_no_query(record: logging.LogRecord) -> bool:
-    """Tell whether a record may be shown: the server logs WebSockets with their query."""
+def is_not_about_websockets(record: logging.LogRecord) -> bool:
+    """Leave out the lines of the server about WebSockets: they contain the query."""
     return not (record.name == "uvicorn.error" and "WebSocket" in str(record.msg))
 
 
@@ -146,8 +146,7 @@ def route_of(scope: Scope) -> str:
     """Return the path of the route, such as `/widgets/{widget_id}`."""
     # The route of a nested router lacks the prefix. FastAPI keeps the whole path beside it.
     route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    path: str = getattr(route, "path", "unmatched")
-    return path
+    return str(getattr(route, "path", "unmatched"))
 
 
 def report(scope: Scope, status: int, seconds: float) -> None:

@@ -21,7 +21,7 @@ from app.webhooks.worker import Worker
 async def open_services(
     settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Callable[[], float]
 ) -> AsyncIterator[tuple[dict[str, object], dict[str, health.Check]]]:
-    """Open what requests find in `request.state`, by name, and the readiness checks, by name."""
+    """Yield the attributes of `request.state` and the readiness checks, each by name."""
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(open_verifier(settings, transport, clock))
         verifier: TokenVerifier = provider

@@ -35,7 +35,7 @@ class Provider(OAuthServer):
         self.rotate()
 
     def more_claims(self, scopes: Sequence[str], now: int) -> Mapping[str, object]:
-        """Return the claims that Hydra's tokens have besides. Scopes are a list, in `scp`."""
+        """Return the other claims of Hydra's tokens. Scopes are a list, in `scp`."""
         return {"ext": {}, "jti": str(uuid.uuid4()), "nbf": now, "scp": list(scopes)}
 
     def new_token(self, claims: Mapping[str, object]) -> str:

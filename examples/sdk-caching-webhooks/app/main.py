@@ -33,7 +33,7 @@ from app.webhooks.router import router as webhooks
 
 logger = logging.getLogger("app")
 TRACES = find_spec("opentelemetry.sdk") is not None
-"""Without that package there are none, and looking for a tracer would take 4 % of a request."""
+"""Whether requests are traced. To look for a tracer where there is none took 4 % of a request."""
 
 
 def create_app(
@@ -128,14 +128,14 @@ def include(app: FastAPI, router: APIRouter) -> None:
 
 
 async def refuse_body(request: Request, error: Exception) -> Response:
-    """Answer 422 with what is wrong and where, without the input: `NaN` cannot be written again."""
+    """Answer 422 with what is wrong and where, without the input: a `NaN` in it is not JSON."""
     assert isinstance(error, RequestValidationError)
     detail = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in error.errors()]
     return JSONResponse({"detail": detail}, status_code=422)
 
 
 def tune_garbage_collector() -> None:
-    """Collect less often, and never what lives as long as the process: 12 % of a request."""
+    """Collect less often, and skip what lives as long as the process: saves 12 % of a request."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)

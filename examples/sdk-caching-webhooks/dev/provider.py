@@ -46,7 +46,7 @@ class Provider(OAuthServer):
         """Namespace, object, relation and subject."""
 
     def more_claims(self, scopes: Sequence[str], now: int) -> Mapping[str, object]:
-        """Return what introspection says besides."""
+        """Return the rest of the introspection response."""
         return {
             "active": True,
             "scope": " ".join(scopes),

@@ -41,7 +41,7 @@ class ProviderVerifier:
         # No `scope` field: Hydra would answer "inactive" where a scope is missing, and hide a 403.
         # No `token_type_hint`: it never restricts the answer to access tokens.
         form = b"token=" + quote_plus(token).encode()
-        body = await bounded(self._send(post(self.url, self.headers, form)), self.time_limit)
+        body = await bounded(self._send(request_of(self.url, self.headers, form)), self.time_limit)
         try:
             document = parse_object(body)
             check_active(document)
@@ -94,7 +94,7 @@ async def open_verifier(
         yield ProviderVerifier(opened, url, headers, settings.idp_timeout, clock)
 
 
-def post(url: httpx.URL, headers: httpx.Headers, form: bytes) -> httpx.Request:
+def request_of(url: httpx.URL, headers: httpx.Headers, form: bytes) -> httpx.Request:
     """Return a request that sends `form`.
 
     With `content=` httpx would build the headers once more: 8 % of the time of a request.

@@ -94,4 +94,4 @@ async def test_failing_redis_is_left_alone(
 
     assert seen == ["anna"] * 3
     assert [tried, len(redis.commands), (counts() - before)["store_error"]] == [1, 3, 3]
-    assert caplog.messages == ["Redis failed, calling the provider reason=ConnectionError"] * 2
+    assert caplog.messages == ["Redis failed, going on without it reason=ConnectionError"] * 2

@@ -132,7 +132,7 @@ def test_longest_token(client: TestClient, provider: Provider) -> None:
 
 
 def test_revoked_token(as_machine: CallAs, provider: Provider) -> None:
-    """It is refused at the next request, at the latest where it would do harm."""
+    """A route with `fresh_bearer` refuses it at the next request."""
     caller = as_machine("batch", scopes=["write:widgets"])
     before = caller.delete("/probe").status_code
     provider.revoke(caller.headers["Authorization"].removeprefix("Bearer "))
@@ -142,7 +142,7 @@ def test_revoked_token(as_machine: CallAs, provider: Provider) -> None:
 
 @pytest.mark.anyio
 async def test_calls_in_flight_are_limited() -> None:
-    """Another call waits a moment for a place. A call that is cancelled leaves its own."""
+    """Another call waits a moment for a place. A cancelled call frees its place."""
     gate = asyncio.Event()
 
     async def respond(request: httpx.Request) -> httpx.Response:

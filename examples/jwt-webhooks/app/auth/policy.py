@@ -33,10 +33,10 @@ def admit(claims: Claims, settings: Settings, now: float) -> Principal:
 
 
 def check_token_kind(claims: Claims) -> None:
-    """Refuse what is active but no access token that any bearer may use.
+    """Refuse an active token that is not a bearer access token.
 
-    A refresh token has another `token_use`, a token bound to a key the `token_type` DPoP. Each must
-    be right when it is present. One of the two must be.
+    A refresh token has another `token_use`. A token that is bound to a key has the `token_type`
+    DPoP. One of the two claims must be there, and each that is there must be right.
     """
     if claims.token_use not in (ACCESS_TOKEN, None):
         raise InvalidToken("token_use")
@@ -94,7 +94,7 @@ def check_client(claims: Claims, client_ids: Set[str]) -> None:
 
 
 def subject_of(claims: Claims) -> str:
-    """Return the subject of a token, or of a machine's the client. Refuse a blank one."""
+    """Return the subject of a token, or its client if it has none. Refuse a blank one."""
     subject = claims.owner
     if subject is None or not subject.strip():
         raise InvalidToken("subject")

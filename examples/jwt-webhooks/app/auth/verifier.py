@@ -35,7 +35,7 @@ class ProviderVerifier:
         try:
             document = parse_object(signed.payload)
             if document.get("token_use") is None:
-                # What the issuer signs and names no use for is an access token, or refused below.
+                # The claim is missing in Hydra's tokens: `check_access_token` below decides.
                 document["token_use"] = ACCESS_TOKEN
             claims = parse_claims(document)
         except MalformedClaims:
@@ -55,11 +55,10 @@ async def open_verifier(
 ) -> AsyncIterator[ProviderVerifier]:
     """Open the verifier for the life of the service, and start to fetch the keys."""
     request = httpx.Request("GET", settings.jwks_url, headers=HEADERS)
-    transport = transport or httpx.AsyncHTTPTransport(verify=ssl.create_default_context())
-    async with transport:
+    async with transport or httpx.AsyncHTTPTransport(verify=ssl.create_default_context()) as opened:
 
         async def fetch() -> bytes:
-            return await bounded(send(transport, request, clock), settings.idp_timeout)
+            return await bounded(send(opened, request, clock), settings.idp_timeout)
 
         keys = KeySet(fetch, settings.jwt_algorithms, clock)
         keys.start()

@@ -1,8 +1,8 @@
 """YOURS. What this service does with each type of event. Add yours to `HANDLERS`.
 
-What a handler writes through `connection` is committed together with the end of its event: exactly
-once. What it does elsewhere can happen again after a crash or a failure. So call other systems
-first, write last, and never commit. On PostgreSQL, catch database errors only inside
+What a handler writes through `connection` is committed in the transaction that marks the event as
+done: exactly once. What it does elsewhere can happen again after a crash or a failure. So call
+other systems first, write last, and never commit. On PostgreSQL, catch database errors only inside
 `connection.begin_nested()`.
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.webhooks.database import TIMEOUT, metadata, sql
+from app.webhooks.database import TIME_LIMIT, TIMEOUT, metadata, sql
 from app.webhooks.events import DeliveryRefused, Event, parse_event
 
 logger = logging.getLogger("app.webhooks.inbox")
@@ -64,7 +64,7 @@ class Inbox:
     async def accept(self, event: Event) -> StoredEvent | None:
         """Return what is stored under the id of `event`, or `None` if its type is not stored.
 
-        Raises `DeliveryRefused`: 409 for the id of another event, 503 if it may not be stored.
+        Raises `DeliveryRefused`: 409 for the id of another event, 503 if the commit is not certain.
         """
         if event.type not in self._types:
             logger.info("webhook ignored event_id=%s event_type=%s", event.id, event.type)
@@ -91,7 +91,7 @@ class Inbox:
             batch, self._pending = self._pending, []
             known = sa.select(events).where(events.c.id.in_([event.id for event in batch]))
             try:
-                async with self._engine.begin() as connection:
+                async with asyncio.timeout(TIME_LIMIT), self._engine.begin() as connection:
                     new = [event._asdict() for event in batch]
                     await connection.execute(sql(STORE, connection.dialect), new)
                     rows = (await connection.execute(known)).all()
@@ -102,7 +102,7 @@ class Inbox:
 
 
 def check_same_event(event: Event, row: StoredEvent) -> None:
-    """Refuse an event of another type, or about another subject, than the stored one of its id."""
+    """Refuse an event whose id is stored with another type or subject."""
     # Read again, as an earlier release may have looked for the subject elsewhere.
     stored = parse_event(row.body.encode(), row.sent_at, row.received_at)
     subjects = {event.subject, stored.subject} - {None}
@@ -113,7 +113,7 @@ def check_same_event(event: Event, row: StoredEvent) -> None:
 
 @lru_cache(maxsize=1000)
 def log_reuse(event_id: str, hour: int) -> None:
-    """Log that one of two events is lost. A repeated call does nothing: once an hour and id."""
+    """Log that one of two events is lost. It does so once an hour for each id."""
     logger.error("webhook id belongs to another event event_id=%s", event_id)
 
 

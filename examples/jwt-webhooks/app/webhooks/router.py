@@ -22,9 +22,8 @@ router = APIRouter(tags=["webhooks"])
 DELIVERIES = Counter("webhook_deliveries", "Deliveries of events", ["outcome"])
 
 # The route reads the raw body, over which the signature is made, so FastAPI cannot describe it.
-JSON: dict[str, object] = {}
-CONTENT = {"application/json": JSON}
-BODY = {"content": CONTENT}
+JSON = {"application/json": dict[str, object]()}
+BODY = {"content": JSON}
 
 
 @router.post(PATH, responses=REFUSALS, openapi_extra={"requestBody": BODY})

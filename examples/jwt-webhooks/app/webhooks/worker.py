@@ -7,6 +7,7 @@ show that the process is alive.
 import asyncio
 import logging
 import time
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.webhooks.database import TIMEOUT, metadata, sql
+from app.webhooks.database import TIME_LIMIT, metadata, sql
 from app.webhooks.events import DeliveryRefused, Handler, TryAgain, parse_event
 from app.webhooks.inbox import DEAD, WAITING, Inbox, StoredEvent, events
 
@@ -45,8 +46,8 @@ ALIVE = """
     INSERT INTO inbox_workers (id, seen_at) VALUES (:worker, :now)
     ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
 """
-# Due are also times further ahead than any delay, which were written before a clock was set back.
-# Free are also events of this process that it does not work on, whose outcome was not written.
+# A time further ahead than any delay is due too: it was written before a clock was set back.
+# Events that this process leased and does not work on are free too: no outcome was written.
 CLAIM = """
     WITH due AS MATERIALIZED (
         SELECT id FROM inbox_events
@@ -106,8 +107,8 @@ class Worker:
             await asyncio.wait_for(ending, GRACE)
         undo = sa.update(events).where(WAITING, events.c.leased_by == self._id)
         undo = undo.values(leased_by=None, attempts=events.c.attempts - 1)
-        with suppress(sa.exc.SQLAlchemyError):  # others take over when the lease has ended
-            async with self.engine.begin() as connection:
+        with suppress(sa.exc.SQLAlchemyError, TimeoutError):  # then the lease ends later
+            async with asyncio.timeout(TIME_LIMIT), self.engine.begin() as connection:
                 await connection.execute(undo)
                 await connection.execute(sa.delete(workers).where(workers.c.id == self._id))
 
@@ -118,13 +119,13 @@ class Worker:
 
     async def heartbeat(self) -> None:
         """Show that this process is alive. Raises what the database raises."""
-        async with asyncio.timeout(TIMEOUT), self.engine.begin() as connection:
+        async with asyncio.timeout(TIME_LIMIT), self.engine.begin() as connection:
             await connection.execute(sql(ALIVE, connection.dialect), {"worker": self._id})
         self._seen_at = time.monotonic()
 
     async def count(self) -> None:
         """Count the events that wait and the dead letters, for the metrics."""
-        async with self.engine.connect() as connection:
+        async with asyncio.timeout(TIME_LIMIT), self.engine.connect() as connection:
             for state, condition in (("waiting", WAITING), ("dead", DEAD)):
                 number = sa.select(sa.func.count()).select_from(events).where(condition)
                 EVENTS.labels(state).set(await connection.scalar(number) or 0)
@@ -157,7 +158,7 @@ class Worker:
     async def claim(self, limit: int) -> Sequence[StoredEvent]:
         """Lease up to `limit` due events, the longest due first."""
         values = {"worker": self._id, "limit": limit, "lease": LEASE, "max_delay": RETRY_DELAYS[-1]}
-        async with self.engine.begin() as connection:
+        async with asyncio.timeout(TIME_LIMIT), self.engine.begin() as connection:
             claim = sql(CLAIM, connection.dialect).bindparams(
                 sa.bindparam("types", list(self._handlers), sa.Text, expanding=True),
                 sa.bindparam("running", list(self._running), sa.Text, expanding=True),
@@ -191,16 +192,15 @@ class Worker:
             raise DeadLetter("no_subject")
         event = parse_event(row.body.encode(), row.sent_at, row.received_at)
         event = event._replace(subject=row.subject, occurred_at=row.occurred_at)
-        async with self.engine.begin() as connection:
-            async with asyncio.timeout(HANDLER_TIMEOUT):
-                await handler.run(event, connection)
+        async with asyncio.timeout(HANDLER_TIMEOUT), self.engine.begin() as connection:
+            await handler.run(event, connection)
             await self._release(connection, row, state="done")
             # Logged before the commit: a crash can repeat the record, but not lose it.
             # Claimed before and not failed: a process was killed over it.
             extra = {"repeated": True} if row.attempts > 1 and row.error is None else {}
             log_event(logging.INFO, "webhook processed", row, **extra)
 
-    async def _fail(self, row: StoredEvent, error: BaseException) -> None:
+    async def _fail(self, row: StoredEvent, error: BaseException | None) -> None:
         """Log a failed attempt by its type, not its text, and write what becomes of its event."""
         reason = str(error) if isinstance(error, DeadLetter) else type(error).__name__
         level, words = logging.WARNING, "webhook not processed yet"
@@ -212,7 +212,11 @@ class Worker:
         else:
             level, words, outcome["state"] = logging.ERROR, "webhook dead", "dead"
         log_event(level, words, row, reason=reason)
-        async with self.engine.begin() as connection:
+        # A statement that did not end keeps the lock of SQLite while a frame has its cursor.
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
+        async with asyncio.timeout(TIME_LIMIT), self.engine.begin() as connection:
             await self._release(connection, row, **outcome)
 
     async def _release(self, connection: AsyncConnection, row: StoredEvent, **more: object) -> None:

@@ -13,7 +13,7 @@ import pytest
 from dev.environment import HOST
 from tests.ports import free_ports
 
-# PostgreSQL does not run for root, whose own folder for such things others cannot get to.
+# PostgreSQL refuses to run as root, and the user that it runs as cannot enter root's own folder.
 USER, PLACE = ("nobody", "/tmp") if os.geteuid() == 0 else (None, None)  # noqa: S108
 
 

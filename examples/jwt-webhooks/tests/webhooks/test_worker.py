@@ -1,4 +1,4 @@
-"""Processing: a handler and the end of its event commit together, and failures are retried."""
+"""Processing: a handler's writes are committed with the event's state, and failures are retried."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ EVENT = "event_id=evt_1 event_type=user.updated"
 
 @pytest.fixture
 def work(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Work:
-    """Process the events of a type by a handler, and never wait for a second."""
+    """Run a worker with this handler for `user.updated`, and with short waits."""
     monkeypatch.setattr("app.webhooks.worker.POLL", 0.05)
     monkeypatch.setattr("app.webhooks.worker.HANDLER_TIMEOUT", 1)
     return lambda handler: Worker(engine, {"user.updated": handler})
@@ -126,7 +126,7 @@ async def test_handler_gets_the_event(
 
 
 async def test_failed_handler_writes_nothing(work: Work, engine: AsyncEngine) -> None:
-    """What a handler writes is committed with the end of its event, or not at all."""
+    """What a handler writes is committed with the state of its event, or not at all."""
 
     async def keep_and_fail(event: Event, connection: AsyncConnection) -> None:
         await take_note(event, connection)

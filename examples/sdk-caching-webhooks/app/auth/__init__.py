@@ -6,4 +6,4 @@ from app.auth.principal import Principal
 __all__ = ["Principal", "bearer", "fresh_bearer", "machine_bearer", "user_bearer"]
 
 fresh_bearer = Bearer(max_age=0)
-"""Bypasses the cache: for routes that must not accept a revoked token at all."""
+"""Bypasses the cache: the token is verified at this request, and not at an earlier one."""

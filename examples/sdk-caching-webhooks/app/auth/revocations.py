@@ -53,7 +53,7 @@ class RevocableVerifier:
 
 
 def check_not_logged_out(claims: Claims, times: Mapping[str, float], since: float) -> None:
-    """Refuse a token that has no `iat`, or one up to a `session.revoked` after `since`."""
+    """Refuse a token without `iat`, or issued up to a `session.revoked` later than `since`."""
     at = times.get("session.revoked", -math.inf)
     if at > since and (claims.issued_at is None or claims.issued_at <= at):
         raise InvalidToken("revoked")

@@ -1,17 +1,18 @@
 """Keeps the revocations in memory up to date with the inbox, which is their source of truth.
 
 A process applies its own deliveries right after their commit. It polls the table for those of the
-others. No handler need run for it.
+others. It does not wait for handlers.
 """
 
+import asyncio
 import logging
 import uuid
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.revocations import LIFTED_BY, REVOCATION_EVENTS, RevocableVerifier
-from app.webhooks.database import sql
+from app.webhooks.database import TIME_LIMIT, sql
 from app.webhooks.events import Event, Handler
 from app.webhooks.inbox import StoredEvent, events, purge
 from app.webhooks.worker import Worker
@@ -50,26 +51,25 @@ class RevocationFeed:
         Raises what the database raises.
         """
         since, self._since = self._since, 0.0
-        async with self._worker.engine.connect() as connection:
+        async with asyncio.timeout(TIME_LIMIT) as end, self._worker.engine.connect() as connection:
             now: float = await connection.scalar(sql("SELECT :now", connection.dialect))
             # The earlier of the two, in case a clock was set
             since = min(since, now - OVERLAP) if abs(now - self._loaded_at) < RELOAD else 0.0
             columns = (events.c.type, events.c.subject, events.c.occurred_at)
             query = sa.select(*columns).where(WHERE, events.c.received_at > since)
-            async for row in await connection.stream(query.execution_options(yield_per=PAGE)):
-                self._verifier.apply(*row)
+            rows = await connection.stream(query.execution_options(yield_per=PAGE))
+            async for page in rows.partitions():
+                for row in page:
+                    self._verifier.apply(*row)
+                end.reschedule(asyncio.get_running_loop().time() + TIME_LIMIT)
         if since == 0:
             self._verifier.end_reload()
             self._loaded_at = now
         self._since = now - OVERLAP
 
 
-async def do_nothing(event: Event, connection: AsyncConnection) -> None:
-    """Leave it at the revocation."""
-
-
-REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(do_nothing))
-"""Handlers for those types that have none: only events of types with a handler are stored."""
+REVOKING = dict.fromkeys(REVOCATION_EVENTS, Handler(lambda *_: asyncio.sleep(0)))
+"""Handlers that do nothing, for the types without one: only events with a handler are stored."""
 
 
 async def purge_expired(engine: AsyncEngine, days: float, state: sa.TextClause, ttl: float) -> int:

@@ -13,7 +13,7 @@ from tests.auth.cached import Cached, Source, cached, claims, counts
 from tests.conftest import read_settings
 
 pytestmark = pytest.mark.anyio
-CACHED, CALLED = 1, 2
+CACHED, CALLED = 1, 2  # calls of the provider, after two lookups
 
 
 async def settle() -> None:

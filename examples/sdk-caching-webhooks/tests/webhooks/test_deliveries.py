@@ -138,7 +138,7 @@ def test_both_secrets_count(start: Start, clock: Clock, secret: str, status: int
 def test_failing_inbox(
     deliver: Sender, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A warning, which a refused delivery is not. The log shows nothing of a delivery."""
+    """An outage is a warning, a refused delivery is not. The log shows nothing of a delivery."""
     monkeypatch.setattr("app.webhooks.inbox.MAX_PENDING", 0)
     response = deliver()
     deliver(b'{"id": "hunter2"}')

@@ -61,7 +61,7 @@ def test_events_about_a_user(
 
 
 def test_restart_forgets_nothing(start: Start, token: IssueToken, inbox_url: str) -> None:
-    """A second process on the same inbox stands for it."""
+    """A second service on the same inbox stands for the restarted one."""
     good = token(subject="anna")
     Sender(start(INBOX_DATABASE_URL=inbox_url), Clock())(body(event_type="user.deleted"))
 

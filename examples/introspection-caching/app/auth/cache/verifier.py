@@ -141,7 +141,7 @@ class CachedVerifier:
         elif isinstance(result, InvalidToken):  # and not `ProviderUnavailable`
             if result.reason == "inactive":
                 self._memory.set(CacheEntry(key=key, sent_at=sent_at, claims=None))
-            else:  # This may end sooner, such as a signature by a key that is not known yet.
+            else:  # The cause may be temporary, so this refusal is not cached.
                 self._memory.delete(key)
             if self.redis is not None:
                 await self.redis.delete(key)

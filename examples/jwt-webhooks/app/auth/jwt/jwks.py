@@ -114,7 +114,7 @@ class KeySet:
 
     async def _replace_keys(self) -> None:
         try:
-            # By none too: keys that the issuer has withdrawn must not count for another day.
+            # An empty set replaces them too: withdrawn keys must not count for another day.
             self._keys = read_key_set(await self._fetch(), self._algorithms)
             self._fetched_at, self._failure = self._clock(), None
             logger.info("keys replaced usable=%d", len(self._keys))
@@ -137,7 +137,7 @@ def read_key_set(raw: bytes, algorithms: Set[str]) -> list[VerificationKey]:
     listed = parse_object(raw).get("keys")
     if not isinstance(listed, list):
         raise ValueError("the document holds no list of keys")
-    # What is no object has no member that a key needs.
+    # An entry that is not an object becomes `{}`, which is left out as unusable.
     members = [member if isinstance(member, dict) else {} for member in listed]
     check_no_private_key(members)
     check_names_are_unique(members)

@@ -15,7 +15,7 @@ from app.auth.claims import parse_object
 from app.auth.errors import InvalidToken
 
 MAX_KEY_ID_LENGTH = 256
-MAX_CANDIDATES = 4  # keys that one signature is tried with
+MAX_TRIES = 8  # keys that one signature is tried with
 
 _TYPES = {"jwt", "at+jwt"}
 # Each of them lets a token bring its own key, or changes how it is read.
@@ -44,19 +44,18 @@ class SignedToken(NamedTuple):
         """Tell whether one of `keys` signed this: the one it names, or another of its algorithm.
 
         A token that Hydra refreshed after a rotation names the old key and is signed by the new
-        one. A token that names a key which is not there is tried with none.
+        one, which is listed right before it. A token that names a missing key is tried with none.
         """
         of_algorithm = [key for key in keys if key.algorithm == self.algorithm]
-        named = [key for key in of_algorithm if self.key_id in (None, key.key_id)]
-        others = [key for key in of_algorithm if key not in named]
-        tried = (named + others)[:MAX_CANDIDATES] if named else []
-        return any(each.key.verify(self.signing_input, self.signature) for each in tried)
+        named = [n for n, key in enumerate(of_algorithm) if self.key_id in (None, key.key_id)]
+        tried = [*of_algorithm[named[0] :: -1], *of_algorithm[named[0] + 1 :]] if named else []
+        return any(key.key.verify(self.signing_input, self.signature) for key in tried[:MAX_TRIES])
 
 
 def parse_token(token: str, algorithms: frozenset[str]) -> SignedToken:
     """Take a token apart. `algorithms` are the names that its header may say.
 
-    Raises `InvalidToken`, whatever the text is.
+    Any other text raises `InvalidToken`, and nothing else.
     """
     try:
         header, payload, signature = token.split(".")

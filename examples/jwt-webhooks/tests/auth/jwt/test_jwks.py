@@ -156,7 +156,7 @@ def test_set_without_usable_keys_replaces_the_old_one(
 
 
 @pytest.mark.anyio
-async def test_hundred_first_requests_share_a_fetch(clock: Clock) -> None:
+async def test_concurrent_first_requests_share_a_fetch(clock: Clock) -> None:
     """And when one of the callers goes away, the others still get their keys."""
     fetches = 0
     released = asyncio.Event()

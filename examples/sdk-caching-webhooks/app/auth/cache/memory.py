@@ -42,7 +42,7 @@ class MemoryStore:
             return TLRUCache(size, lambda _, entry, __: entry.expires_at(ttl), clock)
 
         self._valid = store(settings.cache_ttl)
-        # Kept for as long as an older entry can live that another process stored
+        # Kept for `cache_ttl` at least, so that no older entry of Redis takes its place
         self._inactive = store(max(settings.cache_ttl, settings.cache_negative_ttl))
 
     def get(self, key: str) -> CacheEntry | None:

@@ -70,7 +70,7 @@ class RedisStore:
             STORE_ERROR.inc()
             if not 0 <= self._clock() - self._logged_at < LOG_INTERVAL:
                 self._logged_at = self._clock()
-                logger.warning("Redis failed, calling the provider reason=%s", type(error).__name__)
+                logger.warning("Redis failed, going on without it reason=%s", type(error).__name__)
             return None
         self._replies += 1
         return reply
