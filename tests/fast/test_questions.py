@@ -49,6 +49,10 @@ def test_readme_tells_which_mode_to_pick() -> None:
     assert rows == OPTIONS["validation_mode"]
     assert "A request costs | A revocation shows | While the provider is down" in table
     assert all(text in table for text in ("`ory_at_...` is", "`ey...`"))
+    source = (ROOT / "templates/app/auth/jwt/jwks.py").read_text(encoding="utf-8")
+    seconds = {key: int(value) for key, value in re.findall(r"^(\w+) = ([\d_]+)", source, re.M)}
+    assert f"no call; keys are fetched every {seconds['REFRESH_AGE'] // 60} minutes" in table
+    assert f"accepted for up to {seconds['HARD_LIMIT'] // 3600} hours" in table
 
 
 def test_every_question_has_a_label() -> None:

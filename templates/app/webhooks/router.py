@@ -22,8 +22,7 @@ router = APIRouter(tags=["webhooks"])
 DELIVERIES = Counter("webhook_deliveries", "Deliveries of events", ["outcome"])
 
 # The route reads the raw body, over which the signature is made, so FastAPI cannot describe it.
-JSON = {"application/json": dict[str, object]()}
-BODY = {"content": JSON}
+BODY = dict[str, object](content={"application/json": dict[str, object]()})
 
 
 @router.post(PATH, responses=REFUSALS, openapi_extra={"requestBody": BODY})
