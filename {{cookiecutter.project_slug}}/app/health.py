@@ -45,9 +45,7 @@ class Readiness:
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 await self._checks[name]()
-        except (Exception, asyncio.CancelledError) as error:  # whatever it raises, it is not ready
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise  # the request is cancelled, and not what the check waits for
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it raises
             reason = error.reason if isinstance(error, AuthError) else type(error).__name__
             logger.warning("not ready missing=%r reason=%s", name, reason)
             return [name]
