@@ -45,7 +45,8 @@ class Readiness:
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 await self._checks[name]()
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it raises
+        # Whatever a check raises, the service is not ready. What it waits for may be cancelled.
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
             reason = error.reason if isinstance(error, AuthError) else type(error).__name__
             logger.warning("not ready missing=%r reason=%s", name, reason)
             return [name]

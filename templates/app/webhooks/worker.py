@@ -107,7 +107,7 @@ class Worker:
             await asyncio.wait_for(ending, GRACE)
         undo = sa.update(events).where(WAITING, events.c.leased_by == self._id)
         undo = undo.values(leased_by=None, attempts=events.c.attempts - 1)
-        with suppress(sa.exc.SQLAlchemyError, TimeoutError):  # then the lease ends later
+        with suppress(sa.exc.SQLAlchemyError, TimeoutError):  # then the lease has to end first
             async with asyncio.timeout(TIME_LIMIT), self.engine.begin() as connection:
                 await connection.execute(undo)
                 await connection.execute(sa.delete(workers).where(workers.c.id == self._id))

@@ -74,7 +74,7 @@ class TokenVerifier(Protocol):
 def parse_object(raw: bytes) -> dict[str, object]:
     """Parse a JSON object strictly: UTF-8, no name twice, text that is Unicode.
 
-    Any other bytes raise `MalformedClaims`, and nothing else.
+    Raises `MalformedClaims`, and nothing else, for bytes that are no such object.
     """
     try:
         document: object = jiter.from_json(raw, catch_duplicate_keys=True, allow_inf_nan=False)

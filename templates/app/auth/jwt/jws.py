@@ -55,7 +55,7 @@ class SignedToken(NamedTuple):
 def parse_token(token: str, algorithms: frozenset[str]) -> SignedToken:
     """Take a token apart. `algorithms` are the names that its header may say.
 
-    Any other text raises `InvalidToken`, and nothing else.
+    Raises `InvalidToken`, and nothing else, for text that is no such token.
     """
     try:
         header, payload, signature = token.split(".")

@@ -1,4 +1,4 @@
-"""Connections whose other end is gone without a word: the inbox gets new ones."""
+"""Connections that are lost without an error: the inbox opens new ones."""
 
 import asyncio
 import gc
@@ -73,7 +73,7 @@ async def url(proxy: Proxy, postgresql_url: str) -> AsyncIterator[str]:
 async def test_postgresql_is_used_again(
     proxy: Proxy, url: str, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a connection would else wait for as long as the system allows: two hours."""
+    """Otherwise a lost connection waits for as long as the system allows: two hours."""
     for module in ("inbox", "revocation_feed", "worker"):
         monkeypatch.setattr(f"app.webhooks.{module}.TIME_LIMIT", 0.2)
     verifier = RevocableVerifier(AcceptsAll(), 3600, Clock(time.time()))

@@ -194,13 +194,13 @@ async def test_timeout_inside_a_statement_frees_the_lock(
     """Without the garbage collector: a cursor that is not finished keeps SQLite's lock."""
     monkeypatch.setattr("app.webhooks.worker.HANDLER_TIMEOUT", 0.05)
 
+    attempts: list[Event] = []
+
     async def write_and_wait_once(event: Event, connection: AsyncConnection) -> None:
         await take_note(event, connection)
         if not attempts:
             attempts.append(event)
             await connection.execute(sa.text(SLOW))
-
-    attempts: list[Event] = []
 
     gc.disable()
     try:
