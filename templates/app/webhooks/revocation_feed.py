@@ -51,7 +51,7 @@ class RevocationFeed:
         Raises what the database raises.
         """
         since, self._since = self._since, 0.0
-        async with asyncio.timeout(TIME_LIMIT) as end, self._worker.engine.connect() as connection:
+        async with asyncio.timeout(TIME_LIMIT) as end, self._worker.engine.begin() as connection:
             now: float = await connection.scalar(sql("SELECT :now", connection.dialect))
             # The earlier of the two, in case a clock was set
             since = min(since, now - OVERLAP) if abs(now - self._loaded_at) < RELOAD else 0.0

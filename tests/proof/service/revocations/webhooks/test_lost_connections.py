@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from urllib.parse import parse_qsl
 
 import psycopg
@@ -27,21 +27,27 @@ pytestmark = pytest.mark.anyio
 
 
 class Proxy:
-    """Passes bytes to a database, until it swallows those of the connections that are open."""
+    """Passes bytes to a database, until it swallows those of a connection that is lost.
+
+    Connections are lost at a call, or once a client ends a transaction, if `loses_at_end` is set.
+    """
+
+    loses_at_end = False
 
     def __init__(self, url: str) -> None:
         self._target = sa.make_url(url)
-        self._open: set[object] = set()
-        self._lost: set[object] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._lost: set[asyncio.StreamWriter] = set()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = object()
-        self._open.add(connection)
+        self._open.add(writer)
         answers, requests = await asyncio.open_connection(self._target.host, self._target.port)
 
         async def forward(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
             while data := await source.read(65536):
-                if connection not in self._lost:
+                if self.loses_at_end and (b"COMMIT" in data or b"ROLLBACK" in data):
+                    self._lost.add(writer)
+                if writer not in self._lost:
                     sink.write(data)
             sink.close()
 
@@ -52,6 +58,11 @@ class Proxy:
         """Swallow what comes over the open connections, and return how many they are."""
         self._lost |= self._open
         return len(self._lost)
+
+    def close(self) -> None:
+        """Close the connections, so that nothing waits for them after a failure of the test."""
+        for writer in self._open:
+            writer.close()
 
 
 @pytest.fixture
@@ -64,9 +75,10 @@ def proxy(postgresql_url: str) -> Proxy:
 @pytest.fixture
 async def url(proxy: Proxy, postgresql_url: str) -> AsyncIterator[str]:
     """Return the URL of the database by way of the proxy."""
-    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        yield sa.make_url(postgresql_url).set(port=port).render_as_string(hide_password=False)
+    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield sa.make_url(postgresql_url).set(port=port).render_as_string(hide_password=False)
+    server.close()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -105,6 +117,26 @@ async def test_postgresql_is_used_again(
                     await worker.check()
                 await asyncio.sleep(0.01)
     gc.collect()  # now, and not during another test, a cursor warns that nothing could close it
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_connection_that_is_lost_as_its_transaction_ends(
+    proxy: Proxy, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that only read end too. SQLAlchemy does not let a rollback at the end be cancelled."""
+    for module in ("revocation_feed", "worker"):
+        monkeypatch.setattr(f"app.webhooks.{module}.TIME_LIMIT", 0.2)
+    verifier = RevocableVerifier(AcceptsAll(), 3600, Clock(time.time()))
+    async with open_database(SecretStr(url)) as engine:
+        worker = Worker(engine, REVOKING)
+        proxy.loses_at_end = True
+        actions = (RevocationFeed(worker, verifier).poll, worker.count, worker.heartbeat)
+        with closing(proxy):
+            tasks = [asyncio.create_task(action()) for action in actions]
+            await asyncio.wait(tasks, timeout=60)
+            ends = [type(task.exception()) if task.done() else None for task in tasks]
+
+    assert ends == [TimeoutError, TimeoutError, TimeoutError]
 
 
 def test_system_looks_for_lost_connections() -> None:
