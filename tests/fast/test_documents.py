@@ -37,20 +37,21 @@ def reasons_of(source: str) -> Iterator[str]:
     """Yield the reasons that a module gives for refusals."""
     tree = ast.parse(source)
     own = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in BASES]
-    first = [value for each in own for value in first_arguments(each, {"__init__"})]
-    for argument in [*first, *first_arguments(tree, REFUSALS)]:
+    given = [value for each in own for value in arguments(each, {"__init__"})]
+    given += [*arguments(tree, REFUSALS), *arguments(tree, {"deadline"}, position=1)]
+    for argument in given:
         # An f-string holds the number of a status.
         for node in () if isinstance(argument, ast.JoinedStr) else ast.walk(argument):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
 
 
-def first_arguments(tree: ast.AST, names: Container[str]) -> Iterator[ast.expr]:
-    """Yield the first argument of each call of something with one of `names`, in any module."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    for call in calls:
-        if getattr(call.func, "attr", getattr(call.func, "id", "")) in names:
-            yield call.args[0]
+def arguments(tree: ast.AST, names: Container[str], position: int = 0) -> Iterator[ast.expr]:
+    """Yield an argument of each call of something with one of `names`, in any module."""
+    for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        if name in names and len(call.args) > position:
+            yield call.args[position]
 
 
 def test_each_reason_is_in_the_readme(project: Project) -> None:
