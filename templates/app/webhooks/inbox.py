@@ -81,7 +81,8 @@ class Inbox:
         await asyncio.wait([commit], timeout=TIMEOUT)
         if not commit.done():
             raise DeliveryRefused(503, "timeout")
-        row = commit.result()[event.id]
+        if (row := commit.result().get(event.id)) is None:
+            raise DeliveryRefused(503, "purged")  # by another process, during the commit
         check_same_event(event, row)
         return row
 

@@ -40,8 +40,7 @@ class RevocationFeed:
 
     async def accept(self, event: Event) -> StoredEvent | None:
         """Let the inbox accept an event, which counts before its sender gets an answer."""
-        row = await self._worker.inbox.accept(event)
-        if row is not None:
+        if (row := await self._worker.inbox.accept(event)) is not None:
             self._verifier.apply(row.type, row.subject, row.occurred_at)
         return row
 

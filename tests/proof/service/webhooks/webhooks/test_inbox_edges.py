@@ -4,6 +4,7 @@ import asyncio
 import stat
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -166,6 +167,28 @@ async def test_failure_after_all_senders_have_gone(
         await worker.inbox.accept(event())
 
     assert complaints == []
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+async def test_purge_between_the_statements_of_a_commit(
+    engine: AsyncEngine, postgresql_url: str
+) -> None:
+    """Of an old event that is sent again. It is not stored then, and the sender must retry."""
+    inbox = Inbox(engine, HANDLERS)
+    await inbox.accept(event())
+
+    def purge(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith("SELECT"):
+            with psycopg.connect(postgresql_url) as connection:
+                connection.execute("DELETE FROM inbox_events")
+
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", purge)
+    with pytest.raises(DeliveryRefused, match="503"):
+        await inbox.accept(event())
+    sa.event.remove(engine.sync_engine, "before_cursor_execute", purge)
+    await inbox.accept(event())
+
+    assert list(await stored(engine)) == ["evt_1"]
 
 
 async def test_too_many_pending_deliveries(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
