@@ -20,7 +20,7 @@ def run(
     """Run a command in `folder` and return its output. Fails with the output.
 
     A process that the command leaves behind would hold the output open, and the test would wait for
-    it. Therefore the command gets a process group, which is killed after `seconds`.
+    it. Therefore the command gets a process group, which is killed in the end or after `seconds`.
     """
     with subprocess.Popen(
         command,

@@ -15,6 +15,7 @@ from app.environment import InvalidSettings
 
 TIMEOUT = 3  # seconds to wait for a connection, and for SQLite's write lock
 TIME_LIMIT = 5  # seconds for a short transaction: the other end of a connection may be gone
+# It ends `begin()`, but not `connect()`, whose rollback at the end cannot be cancelled.
 OPTIONS = {
     # The loss of the server is noticed within 11 seconds, rather than after hours.
     "postgresql": f"connect_timeout={TIMEOUT}&tcp_user_timeout=10000&keepalives_idle=5"

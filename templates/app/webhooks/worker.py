@@ -125,7 +125,6 @@ class Worker:
 
     async def count(self) -> None:
         """Count the events that wait and the dead letters, for the metrics."""
-        # Not `connect`: it ends with a rollback that cannot be cancelled.
         async with asyncio.timeout(TIME_LIMIT), self.engine.begin() as connection:
             for state, condition in (("waiting", WAITING), ("dead", DEAD)):
                 number = sa.select(sa.func.count()).select_from(events).where(condition)
