@@ -64,7 +64,7 @@ class Inbox:
     async def accept(self, event: Event) -> StoredEvent | None:
         """Return what is stored under the id of `event`, or `None` if its type is not stored.
 
-        Raises `DeliveryRefused`: 409 for the id of another event, 503 if it is not certain to be stored.
+        Raises `DeliveryRefused`: 409 for the id of another event, 503 if it is perhaps not stored.
         """
         if event.type not in self._types:
             logger.info("webhook ignored event_id=%s event_type=%s", event.id, event.type)
